@@ -1,4 +1,4 @@
-"""Numbers with their nouns."""
+"""Numbers with their nouns, and names with their article."""
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -10,3 +10,16 @@ def counted(number: int, one: str, many: str = "") -> str:
         many: what follows other numbers; `one` with an s when left out.
     """
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def with_article(name: str) -> str:
+    """Write a name behind its article, as it sounds: ``a str``, ``an Image``, ``an ndarray``, ``a URL``."""
+    first, second = name[:1], name[1:2]
+    said_yu = name.lower().startswith("uni") or (first == "U" and second.isupper())
+    vowel = first.lower() in tuple("aeiou") and not said_yu
+    return f"{'an' if vowel or name.startswith('nd') else 'a'} {name}"
+
+
+def a_type(value: object) -> str:
+    """Name a value's type in a sentence: ``a str``, ``an int``; None is ``None``."""
+    return "None" if value is None else with_article(type(value).__name__)

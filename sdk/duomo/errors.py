@@ -49,7 +49,8 @@ DuomoError                    what happened · why · how to fix it
 import re
 from collections.abc import Iterable
 
-from duomo.counting import counted as counted  # what messages need, for plugins, too
+# What messages need, for plugins, too.
+from duomo.counting import a_type as a_type, counted as counted, with_article as with_article
 
 
 class DuomoError(Exception):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
+from duomo.counting import a_type
 from duomo.errors import UsageProblem, did_you_mean
 from duomo.execution.base import MODES
 
@@ -89,7 +90,7 @@ class Called:
     if not TYPE_CHECKING:  # to a type checker a name that is not there is an error
 
         def __getattr__(self, name):
-            said = f"a {type(self).__name__} has no {name!r}"
+            said = f"{a_type(self)} has no {name!r}"
             if not name.startswith("_"):
                 said += "; it is called: runner(item), or for many items runner.map(items)"
             raise AttributeError(said, name=name, obj=self)

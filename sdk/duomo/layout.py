@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from duomo.counting import a_type
 from duomo.errors import UnsafeWeights, WeightsMismatch, WeightsMissing
 from duomo.unfit import check_layout, ctranslate2_spec
 
@@ -101,7 +102,7 @@ def read_object(file: Path) -> dict[str, Any]:
     """Read a JSON object, empty when there is no such file. Raises `WeightsMismatch` when it is damaged."""
     found = _read_json(file) if file.is_file() else {}
     if not isinstance(found, dict):
-        raise _damaged(file, f"it holds a {type(found).__name__} where an object with names is expected")
+        raise _damaged(file, f"it holds {a_type(found)} where an object with names is expected")
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duomo.catalog import Catalog, resolve
+from duomo.counting import a_type
 from duomo.errors import UsageProblem, WrongTask
 from duomo.hooks import WeightsContext
 from duomo.specs import ModelSpec
@@ -27,7 +28,7 @@ def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple
         return _locate(spec, catalog), spec.name
     if not isinstance(model, str | os.PathLike):
         raise UsageProblem(
-            f"a model is named, and a {type(model).__name__} was given",
+            f"a model is named, and {a_type(model)} was given",
             why="it is loaded by the family that its files call for",
             fix='model="plugin/thing", "hf:org/name" or "dir:PATH"',
         )

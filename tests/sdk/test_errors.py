@@ -71,3 +71,17 @@ def test_a_suggestion_is_a_question_or_nothing():
 def test_one_except_clause_catches_all_of_a_kind():
     with pytest.raises(errors.NotFound):
         raise UnknownModel("no model")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(1, "an int"), ("", "a str"), (None, "None"), (OSError(), "an OSError"), ([], "a list")]
+)
+def test_a_type_stands_behind_its_article(value: object, words: str) -> None:
+    assert errors.a_type(value) == words
+
+
+@pytest.mark.parametrize(
+    "words", ["an Image", "an ndarray", "a URL", "a UInt8", "an Unfit", "a unit", "an ExecutorSpec"]
+)
+def test_an_article_is_as_it_sounds(words: str) -> None:
+    assert errors.with_article(words.partition(" ")[2]) == words

@@ -13,7 +13,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from duomo.adapters import Adapter, Artifact, AsFitted, Case, DomainResult, Finding, Payload, Record, SplitPolicy, find
-from duomo.errors import BadInput, DuomoError
+from duomo.errors import BadInput, DuomoError, a_type
 from duomo.tasks.base import Result
 from duomo_finance import made_up
 from duomo_finance.bars import Bars, check_bars, read_bars
@@ -192,7 +192,7 @@ class Backtest(Adapter[Job, BacktestResult]):
             job = Job(bars)
         else:
             raise BadInput(
-                f"panel {position} is a {type(value).__name__}", why="a backtest needs a list of rows, Bars or a Job",
+                f"panel {position} is {a_type(value)}", why="a backtest needs a list of rows, Bars or a Job",
                 fix="one row a bar and symbol: {'time': …, 'symbol': …, 'close': …}",
             )  # fmt: skip
         if len(job.bars) < MIN_BARS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from duomo.adapters import Adapter, Case, Decision, Payload, Record, Source, digest_of
-from duomo.errors import BadInput, InputMissing
+from duomo.errors import BadInput, InputMissing, a_type
 from duomo.inputs import check_unsealed
 from duomo.tasks.base import Result
 from duomo_finance.made_up import filing
@@ -127,7 +127,7 @@ class DocumentFields(Adapter[bytes, FilingFields]):
                 ) from None
         data = value.encode() if isinstance(value, str) else value
         if not isinstance(data, bytes):
-            raise BadInput(f"filing {position} is a {type(value).__name__}", why="bytes, text or a path are needed",
+            raise BadInput(f"filing {position} is {a_type(value)}", why="bytes, text or a path are needed",
                            fix="pass pathlib.Path(…), or what it holds")  # fmt: skip
         return Record(data, key, source=Source(digest_of(data), len(data), "xbrl"))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from duomo.adapters import Artifact, Finding, Record, parse_time, pseudonym
-from duomo.errors import BadInput
+from duomo.errors import BadInput, a_type
 from duomo_finance.applications import Field, Row, answer_of, check_row, fields_of, is_missing, screen, unread_numbers
 
 
@@ -36,7 +36,7 @@ class Form(Artifact):
             BadInput: It is not a row, or its time is not a time.
         """
         if not isinstance(value, Mapping):
-            raise BadInput(f"record {position} is a {type(value).__name__}", why="a row (a dict) is needed",
+            raise BadInput(f"record {position} is {a_type(value)}", why="a row (a dict) is needed",
                            fix="one dict of columns a record")  # fmt: skip
         row = dict(value)
         name, group = str(row.get(self.key, position)), row.get(self.group_column)

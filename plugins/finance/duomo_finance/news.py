@@ -12,7 +12,7 @@ import pydantic
 
 from duomo import Runner
 from duomo.adapters import Adapter, Artifact, Case, Inputs, Payload, Record, Uncalibrated
-from duomo.errors import UsageProblem
+from duomo.errors import UsageProblem, a_type
 from duomo.tasks.base import Result
 from duomo_finance.made_up import MONDAY
 from duomo_finance.plugin import NEWS_SENTIMENT
@@ -179,7 +179,7 @@ class NewsSentiment(Adapter[NewsItem, NewsTone]):
             return []
         found = self.entities(text)
         if not hasattr(found, "spans"):
-            raise UsageProblem("the model for entities is of another task", why=f"it gives a {type(found).__name__}",
+            raise UsageProblem("the model for entities is of another task", why=f"it gives {a_type(found)}",
                                fix="duomo.load('token-classification', model)")  # fmt: skip
         return [Entity(label=each.label, text=each.text, start=each.start, end=each.end) for each in found.spans]
 

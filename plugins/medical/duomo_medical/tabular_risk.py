@@ -32,7 +32,7 @@ from duomo.adapters import (
     no_target_leak,
     pseudonym,
 )
-from duomo.errors import BadInput, UsageProblem, counted
+from duomo.errors import BadInput, UsageProblem, a_type, counted
 from duomo_medical.logistic import Logistic
 from duomo_medical.plugin import TABULAR_RISK
 from duomo_medical.usefulness import calibration_line, decision_curve
@@ -79,7 +79,7 @@ class TabularRisk(Adapter[Row, Risk]):
 
     def record(self, value: object, position: int = 0) -> Record[Row]:
         if not isinstance(value, dict):
-            raise BadInput(f"record {position} is a {type(value).__name__}", why="a row is expected", fix="pass a dict")
+            raise BadInput(f"record {position} is {a_type(value)}", why="a row is expected", fix="pass a dict")
         v, row = self.variables, dict(value)
         answer = v.answer(row.pop(v.outcome, None))
         key = pseudonym(str(row.pop(v.key, position)), self.secret) if v.key else str(position)

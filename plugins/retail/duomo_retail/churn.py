@@ -27,7 +27,7 @@ from duomo.adapters import (
     brier,
     expected_calibration_error,
 )
-from duomo.errors import BadInput
+from duomo.errors import BadInput, a_type
 from duomo_retail.classify import Logistic
 from duomo_retail.plugin import CHURN
 
@@ -82,9 +82,7 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
     def record(self, value: object, position: int = 0) -> Record[Mapping[str, Any]]:
         record = super().record(value, position)
         if not isinstance(record.payload, Mapping):
-            raise BadInput(
-                f"record {position} is a {type(record.payload).__name__}", why="a row is expected", fix="give a dict"
-            )
+            raise BadInput(f"record {position} is {a_type(record.payload)}", why="a row is expected", fix="give a dict")
         return record
 
     def guards(self, phase: str) -> Sequence[Guard]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from duomo.errors import WeightsMismatch
+from duomo.errors import WeightsMismatch, with_article
 
 MAGIC = "7767517"
 HALF = 0x01306B47
@@ -54,7 +54,7 @@ def read(param: Path) -> nn.Sequential:
         if inputs != [last] or len(outputs) != 1:
             raise _refused(param, f"layer '{name}' does not follow the one before it")
         if kind not in ("Convolution", "Deconvolution"):
-            raise _refused(param, f"layer '{name}' is a {kind}, which is not known here")
+            raise _refused(param, f"layer '{name}' is {with_article(kind)}, which is not known here")
         layers += _convolution(said, channels, weights, is_transposed=kind == "Deconvolution")
         channels, [last] = int(said[OUT]), outputs
     weights.check_end()

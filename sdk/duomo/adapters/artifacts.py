@@ -14,6 +14,7 @@ import pydantic
 
 from duomo.adapters.scores import ArtifactRef
 from duomo.brief import Brief
+from duomo.counting import with_article
 from duomo.errors import ArtifactProblem, CannotWrite
 
 _KINDS: dict[str, type[Artifact]] = {}
@@ -136,7 +137,9 @@ class Artifact(pydantic.BaseModel):
         if found is None or not issubclass(found, cls):
             raise ArtifactProblem(
                 f"'{source}' is a '{kind}'",
-                why=f"a {cls.kind or cls.__name__} is expected" if found else "no class of that kind is loaded",
+                why=f"{with_article(cls.kind or cls.__name__)} is expected"
+                if found
+                else "no class of that kind is loaded",
                 fix="name the right file, or load the adapter that it belongs to",
             )
         try:

@@ -11,6 +11,7 @@ import pydantic
 from duomo.adapters.findings import Finding, find
 from duomo.adapters.records import Record, Source, pseudonym
 from duomo.adapters.validation import first_of
+from duomo.counting import a_type, with_article
 from duomo.data.times import parse_time
 from duomo.errors import BadInput, nearest
 
@@ -37,8 +38,8 @@ def to_record(layout: RowLayout, value: object, position: int) -> Record[Any]:
         if layout.payload is None or isinstance(value, layout.payload):
             return Record(value, key=str(position))
         raise BadInput(
-            f"record {position} is a {type(value).__name__}",
-            why=f"'{layout.adapter}' takes a row (a dict), a Record, or a {layout.payload.__name__}",
+            f"record {position} is {a_type(value)}",
+            why=f"'{layout.adapter}' takes a row (a dict), a Record, or {with_article(layout.payload.__name__)}",
             fix=f"duomo adapters show {layout.adapter}",
         )
     row = dict(value)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from duomo.counting import a_type
 from duomo.errors import BadInput
 from duomo.inputs import Audio, Image, ImageChat, Prompt, TableRow, Text, TextOrImage, Video
 from duomo.inputs.frames import lossless
@@ -69,7 +70,7 @@ def encode_value(value: object) -> Json:
     if isinstance(value, list | tuple | set | frozenset):
         return [encode_value(each) for each in value]
     raise BadInput(
-        f"a {type(value).__name__} cannot be sent to a server",
+        f"{a_type(value)} cannot be sent to a server",
         why="it has no form in JSON",
         fix="pass texts, numbers, bytes, or a list or mapping of them",
     )

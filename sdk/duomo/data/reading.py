@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from duomo.counting import a_type
 from duomo.data.examples import Example
 from duomo.data.sources import Columns, RawRow, choose_columns, rows_of, split_row
 from duomo.errors import BadInput
@@ -87,7 +88,7 @@ def _without_label(row: RawRow, column: str) -> BadInput:
     if isinstance(row.value, Path):
         why, fix = "it lies beside the folders of classes", "move it into the folder of its class"
     else:
-        why = f"it is a {type(row.value).__name__} alone"
+        why = f"it is {a_type(row.value)} alone"
         fix = f'a pair, ("…", "label"), or a mapping of columns, one of them \'{column}\''
     return BadInput("this row has no label", why=why, fix=fix)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from duomo.counting import counted
+from duomo.counting import a_type, counted
 from duomo.data.rows import class_names, read_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, UsageProblem, did_you_mean
 from duomo.inputs.advice import is_missing
@@ -67,7 +67,7 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
     if isinstance(data, Mapping) or not isinstance(data, Iterable):
         parts = ", ".join(map(repr, data)) if isinstance(data, Mapping) and hasattr(data, "num_rows") else ""
         raise UsageProblem(
-            f"rows cannot come from a {type(data).__name__}",
+            f"rows cannot come from {a_type(data)}",
             why="training reads many rows, each with an input and a label",
             fix=f"name one of its parts: data[{parts}]"
             if parts

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from duomo.counting import a_type
 from duomo.errors import InputUnreadable, UsageProblem
 from duomo.inputs.orientation import orientation
 
@@ -98,7 +99,7 @@ def _fields(item: object) -> Iterator[tuple[str, Any]]:
         names = [name for cls in type(item).__mro__ for name in getattr(cls, "__slots__", ())]
     if not names or hasattr(item, "read"):
         raise UsageProblem(
-            f"a {type(item).__name__} cannot be compared with what was seen before",
+            f"{a_type(item)} cannot be compared with what was seen before",
             why="it holds nothing that could be read twice",
             fix="leave out store= and dedupe=, or make the input class a dataclass of texts, bytes, paths and arrays",
         )

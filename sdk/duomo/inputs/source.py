@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from duomo.config import is_offline
+from duomo.counting import a_type
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, Offline
 from duomo.inputs.advice import what_instead, where_instead, why_not
 from duomo.inputs.limits import limits
@@ -152,9 +153,7 @@ def unpack_file(value: Mapping[Any, Any], what: str, fix: str) -> tuple[Any, str
     if content is None and path is None:
         keys = ", ".join(map(repr, value)) or "nothing in it"
         fix = f"{what_instead(value, what)}; or {fix}" if value else fix
-        raise BadInput(
-            f"a {type(value).__name__} with {keys} is not {what}", why="neither 'bytes' nor 'path' is in it", fix=fix
-        )
+        raise BadInput(f"{a_type(value)} with {keys} is not {what}", why="neither 'bytes' nor 'path' is in it", fix=fix)
     return (path if content is None else content), name_of(path)
 
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 
 from duomo.brief import Short
+from duomo.counting import a_type
 from duomo.errors import BadInput
 
 Cell = str | int | float | bool | None
@@ -47,7 +48,7 @@ def _cell(name: str, cell: object) -> Cell:
     if isinstance(cell, str | bool | int | float):
         return cell
     raise BadInput(
-        f"cell '{name}' is a {type(cell).__name__}",
+        f"cell '{name}' is {a_type(cell)}",
         why="cells are texts, numbers, truth values and dates",
         fix="one column for each value, or leave the column out",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from duomo.brief import Short
+from duomo.counting import a_type
 from duomo.errors import BadInput, InputTooLarge, InputUnreadable, counted
 from duomo.inputs.delimiters import delimiter_of, encoding_of
 from duomo.inputs.limits import limits
@@ -188,7 +189,7 @@ def _cells(values: Iterable[object]) -> tuple[str, ...]:
 def _cell(value: object) -> str:
     if isinstance(value, Mapping | list | tuple | set | frozenset | bytes) or getattr(value, "ndim", None):
         raise BadInput(
-            f"a cell of this table is a {type(value).__name__}",
+            f"a cell of this table is {a_type(value)}",
             why="cells are texts, numbers, truth values and dates",
             fix="one column for each value, or leave the column out",
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from duomo.brief import Named
+from duomo.counting import a_type
 from duomo.errors import BadInput
 from duomo.inputs.live.reader import Arrival
 from duomo.tasks.base import Result
@@ -181,7 +182,7 @@ def samples_of(value: object) -> Samples:
         return np.asarray(value[0], np.float32)
     if isinstance(value, bytes) and len(value) % 2 == 0:
         return np.frombuffer(value, "<i2").astype(np.float32) / np.float32(32768)
-    kind = f"{len(value)} bytes" if isinstance(value, bytes) else f"a {type(value).__name__}"
+    kind = f"{len(value)} bytes" if isinstance(value, bytes) else a_type(value)
     raise BadInput(
         f"{kind} came where sound is expected",
         why="speech is 16-bit samples, little endian, one channel, 16,000 a second",

@@ -29,6 +29,7 @@ from typing import Any
 
 import pluggy
 
+from duomo.counting import a_type
 from duomo.hooks import Hooks
 from duomo.plugins.discovery import PluginRecord, State, discover, settle_clashes, unmet
 from duomo.plugins.registration import check_hooks, implemented, key, registered
@@ -170,7 +171,7 @@ def _load_object(record: PluginRecord) -> Hooks:
         raise ValueError(f"'{record.value}' is not an entry point: write package.module:object")
     loaded = functools.reduce(getattr, match[2].split("."), importlib.import_module(match[1]))
     if not isinstance(loaded, Hooks):
-        what = f"the class {loaded.__name__}" if inspect.isclass(loaded) else f"a {type(loaded).__name__}"
+        what = f"the class {loaded.__name__}" if inspect.isclass(loaded) else a_type(loaded)
         raise TypeError(f"the entry point must name an instance of a duomo.Hooks subclass, '{record.value}' is {what}")
     return loaded
 

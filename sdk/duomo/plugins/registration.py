@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
+from duomo.counting import a_type, with_article
 from duomo.hooks import REGISTRATION_HOOKS, Hooks
 from duomo.specs import ModelSpec, Spec
 
@@ -71,14 +72,16 @@ def key(hook: str, spec: Spec) -> tuple[str, ...]:
 
 def _checked(plugin: str, hook: str, kind: type, item: object) -> Spec:
     if not isinstance(item, kind):
-        raise TypeError(f"{hook}() gave a {type(item).__name__} where a {kind.__name__} is expected: {item!r:.60}")
+        raise TypeError(f"{hook}() gave {a_type(item)} where {with_article(kind.__name__)} is expected: {item!r:.60}")
     spec = cast(Spec, item)
     defaults: dict[str, Any] = kind._field_defaults  # type: ignore[attr-defined]
     for field, value in spec._asdict().items():
         wanted = type(defaults.get(field, ""))
         if not isinstance(value, wanted) or (wanted is tuple and not all(isinstance(each, str) for each in value)):
             of = " of str" if wanted is tuple else ""
-            raise TypeError(f"{hook}(): {kind.__name__}.{field} must be a {wanted.__name__}{of}, not {value!r:.60}")
+            raise TypeError(
+                f"{hook}(): {kind.__name__}.{field} must be {with_article(wanted.__name__)}{of}, not {value!r:.60}"
+            )
     owner, slash, thing = spec.name.partition("/")
     if hook in NAMESPACED:
         if owner != plugin or not slash or not _THING.match(thing):

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from duomo.adapters import Adapter, AuditLog, adapt
 from duomo.catalog import Catalog, default_catalog
+from duomo.counting import with_article
 from duomo.errors import UnknownTask, UsageProblem, did_you_mean
 from duomo.references import find_weights
 from duomo.runner import Runner, load
@@ -230,7 +231,7 @@ def _check_once(kind: str, names: Sequence[str]) -> None:
     if twice is not None:
         raise UsageProblem(
             f"the {kind} '{twice}' is named twice",
-            why=f"a {kind} has one address, and one model answers there",
+            why=f"{with_article(kind)} has one address, and one model answers there",
             fix="name it once; another model that may take over later is --candidate TASK=MODEL",
         )
 

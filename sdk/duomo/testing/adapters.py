@@ -18,6 +18,7 @@ from duomo.adapters.audit import AuditLog, verify
 from duomo.adapters.records import Record
 from duomo.adapters.results import DomainResult
 from duomo.catalog import Catalog, default_catalog
+from duomo.counting import a_type
 from duomo.errors import RequirementMissing, UnknownModel, WeightsMissing
 from duomo.inputs.seal import sealed
 from duomo.outcome import Outcome
@@ -90,7 +91,7 @@ class AdapterConformance(Suite):
         for outcome in self.trial.outcomes:
             result = outcome.result
             assert result is not None, f"a sample has no result: {outcome.error}"
-            assert isinstance(result, DomainResult), f"a {type(result).__name__} where a DomainResult is promised"
+            assert isinstance(result, DomainResult), f"{a_type(result)} where a DomainResult is promised"
             wanted = self.trial.cls.Output
             if result.payload is not None:
                 assert type(result.payload) is wanted, f"{type(result.payload).__name__} is not {wanted.__name__}"

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, TypeVar
 
 from duomo.catalog import Catalog
+from duomo.counting import with_article
 from duomo.errors import ModelFailed, UsageProblem
 from duomo.execution.base import FLUSH
 from duomo.outcome import Outcome
@@ -232,7 +233,7 @@ def _raised(kind: type[E], ask: Callable[[], Any]) -> E:
         ask()
     except kind as error:
         return error
-    raise AssertionError(f"a {kind.__name__} was expected, and nothing was raised")
+    raise AssertionError(f"{with_article(kind.__name__)} was expected, and nothing was raised")
 
 
 def _close(iterator: Iterator[Any]) -> None:

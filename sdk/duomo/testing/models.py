@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from duomo.catalog import Catalog, default_catalog, resolve
+from duomo.counting import a_type
 from duomo.execution.inline import InlineExecutor
 from duomo.model import Model
 from duomo.outcome import Outcome
@@ -79,7 +80,7 @@ class ModelConformance(Suite):
         """Its class, its fields and their types; no tensor in it."""
         wanted = self.trial.runner.task.Result
         for result in self.trial.alone:
-            assert type(result) is wanted, f"it gave a {type(result).__name__} where {wanted.__name__} is promised"
+            assert type(result) is wanted, f"it gave {a_type(result)} where {wanted.__name__} is promised"
             content = result.model_dump(warnings=False)
             odd = strange(content)
             assert not odd, f"its result holds {odd}; turn it into plain numbers, texts, lists and vectors"

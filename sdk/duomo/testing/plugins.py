@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from duomo.catalog import default_catalog, resolve
+from duomo.counting import a_type
 from duomo.errors import Aborted, BadInput
 from duomo.hooks import RunContext, TrainingContext
 from duomo.outcome import Failure, ItemError, Meta
@@ -223,7 +224,7 @@ class PluginConformance(MetadataConformance):
                 seen.event = event
                 plugin.on_training(seen)
         for check in plugin.doctor_checks():
-            assert isinstance(check, Check), f"doctor_checks() gave a {type(check).__name__}"
+            assert isinstance(check, Check), f"doctor_checks() gave {a_type(check)}"
             assert check.status in ("ok", "warn", "fail"), f"doctor_checks(): no status '{check.status}'"
 
     def _of(self, kind: type[Any]) -> list[Any]:

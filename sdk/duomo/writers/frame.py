@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from duomo.counting import a_type
 from duomo.errors import RequirementMissing, UsageProblem
 from duomo.outcome import Outcome, OutcomeBase
 from duomo.tasks.base import Result
@@ -88,7 +89,7 @@ def _checked(outcomes: Iterable[Outcome[Result]]) -> Iterator[Outcome[Result]]:
     for outcome in outcomes:
         if not isinstance(outcome, OutcomeBase):
             raise UsageProblem(
-                f"a table is made of outcomes, and a {type(outcome).__name__} was given",
+                f"a table is made of outcomes, and {a_type(outcome)} was given",
                 why="an outcome has the result, or the error, and what the item was",
                 fix="duomo.frame(runner.map(items))",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from duomo.counting import with_article
 from duomo.errors import UsageProblem
 from duomo.outcome import Outcome
 from duomo.tasks.base import Result
@@ -64,7 +65,7 @@ def check_npy(result: type[Result]) -> str:
         if field.annotation is Vector:
             return name
     raise UsageProblem(
-        f"a {result.__name__} cannot be written as .npy",
+        f"{with_article(result.__name__)} cannot be written as .npy",
         why="it has no vector",
         fix="write .jsonl or .parquet; .npy is for feature-extraction and other embeddings",
     )

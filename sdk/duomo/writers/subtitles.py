@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from duomo.counting import with_article
 from duomo.errors import UsageProblem
 from duomo.outcome import Outcome
 from duomo.tasks.base import Result
@@ -69,7 +70,7 @@ def check_subtitles(result: type[Result]) -> None:
     """Raise `UsageProblem` for a result class without segments that have times."""
     if "segments" not in dict(columns(result)) or "text" not in result.model_fields:
         raise UsageProblem(
-            f"a {result.__name__} cannot be written as subtitles",
+            f"{with_article(result.__name__)} cannot be written as subtitles",
             why="it has no segments with times and text",
             fix="use the result of automatic-speech-recognition",
         )

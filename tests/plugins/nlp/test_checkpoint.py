@@ -59,7 +59,7 @@ def test_a_head_of_another_shape_is_refused(checkpoint: Make) -> None:
     ("name", "change", "words"),
     [
         ("config.json", "[1]", "it holds a list"),
-        ("config.json", "null", "it holds a NoneType"),
+        ("config.json", "null", "it holds None"),
         ("config.json", "[" * 100_000, "recursion"),
         ("config.json", {"architectures": 5}, "config.json has 5"),
         ("config.json", {"architectures": [["BertModel"]]}, "config.json has"),

@@ -51,7 +51,7 @@ def test_an_empty_cell_takes_the_default(thermometer, row):
 
 def test_something_that_is_no_row_is_told_what_a_row_is(thermometer):
     error = error_of(thermometer, 7)
-    assert error.what == "record 0 is a int"
+    assert error.what == "record 0 is an int"
     assert "a row (a dict), a Record, or a Reading" in error.why
 
 

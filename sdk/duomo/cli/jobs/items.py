@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from duomo.counting import a_type
 from duomo.data.rows import parse_json
 from duomo.errors import BadInput
 from duomo.writers.columns import dig
@@ -52,7 +53,7 @@ def from_record(place: str, record: Any, field: str) -> Item:
         what, fix = f"{place} has no field '{field}'", "--field NAME, with dots"
     if value is None:
         failed = record.get("error") if isinstance(record, dict) else None
-        why = f"it has: {', '.join(record)}" if isinstance(record, dict) else f"it is a {type(record).__name__}"
+        why = f"it has: {', '.join(record)}" if isinstance(record, dict) else f"it is {a_type(record)}"
         if isinstance(failed, dict):
             why = f"the step before failed: {failed.get('what', '')}"
         return Item(label, BadInput(what, why=why, fix=fix), label)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from duomo.counting import a_type
 from duomo.errors import InputMissing, InputUnreadable
 from duomo.execution.planning.measuring import measure
 from duomo.replacing import replacing
@@ -81,7 +82,7 @@ def profile_folder(path: str | os.PathLike[str]) -> ModelProfile:
     try:
         config = json.loads(file.read_text("utf-8"))
         if not isinstance(config, dict):
-            raise ValueError(f"it is a {type(config).__name__}, not an object")
+            raise ValueError(f"it is {a_type(config)}, not an object")
     except ValueError as error:
         raise InputUnreadable(f"'{file}' is not a configuration", why=str(error), fix="save it again") from None
     return profile_config(config, str(path))

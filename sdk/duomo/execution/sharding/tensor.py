@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from duomo.counting import a_type
 from duomo.errors import UsageProblem, WorkerContractError
 from duomo.parallel import STYLES, WHOLE, TensorPlan, matches
 
@@ -148,7 +149,7 @@ def _as_linear(module: Any, name: str) -> tuple[Tensor, Tensor | None]:
     if hasattr(module, "nf"):  # the Conv1D of GPT-2, whose weight lies the other way
         return module.weight.T, module.bias
     raise WorkerContractError(
-        f"{name} is a {type(module).__name__}, which cannot be cut",
+        f"{name} is {a_type(module)}, which cannot be cut",
         why="a tensor plan cuts linear layers",
         fix="leave it out of the plan: it then stays whole on each device",
     )
