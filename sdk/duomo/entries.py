@@ -16,13 +16,13 @@ from duomo.tasks.base import Input
 
 def check_count(name: str, value: object, least: int) -> None:
     """Raise `UsageProblem` unless `value` is None or a whole number of at least `least`."""
-    if value is not None and (not isinstance(value, int) or value < least):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise UsageProblem(f"{name} must be a whole number of at least {least}, not {value!r}", fix=f"{name}=32")
 
 
 def check_seconds(name: str, value: object) -> None:
     """Raise `UsageProblem` unless `value` is None or a number of seconds, at least 0."""
-    if value is not None and not (isinstance(value, int | float) and value >= 0):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
         raise UsageProblem(f"{name} must be a number of seconds, not {value!r}", fix=f"{name}=0.5")
 
 

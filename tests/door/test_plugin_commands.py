@@ -140,6 +140,9 @@ def test_check_without_import_reads_metadata_only(world):
     findings = json.loads(call("plugins", "check", "robin", "--no-import", "-o", "json", code=1))
     failed = {each["check"] for each in findings if each["status"] == "fail"}
     assert failed == {"it requires duomo within bounds"}
+    lines = call("plugins", "check", "robin", "--no-import", "-o", "text", code=1).splitlines()
+    assert "ok robin: its name is allowed" in lines
+    assert any(line.startswith("FAIL robin: it requires duomo within bounds: ") for line in lines)
 
 
 def test_every_kind_of_package_can_be_asked_for():

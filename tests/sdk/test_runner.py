@@ -531,6 +531,8 @@ def test_more_failures_than_allowed_end_a_run_after_what_came_before(echo):
     [
         ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1, not 2.5"),
         ({"batch_size": "8"}, "batch_size must be a whole number of at least 1, not '8'"),
+        ({"batch_size": True}, "batch_size must be a whole number of at least 1, not True"),
+        ({"max_failed": False}, "max_failed must be a whole number of at least 0, not False"),
         ({"max_failed": "3"}, "max_failed must be a whole number of at least 0, not '3'"),
         ({"max_failed": -1}, "max_failed must be a whole number of at least 0, not -1"),
         ({"items": None}, "map() takes many items, and None was given"),

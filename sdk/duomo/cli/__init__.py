@@ -7,6 +7,7 @@ One file a command; a command's file is imported only when that command is used,
 from __future__ import annotations
 
 import copy
+import errno
 import gc
 import importlib
 import os
@@ -19,7 +20,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.groups import COMMANDS as COMMANDS, GROUPS, PLUGIN_COMMANDS
 from duomo.cli.stopping import code_of
-from duomo.errors import DuomoError, RequirementMissing, UnknownPlugin, did_you_mean
+from duomo.errors import CannotWrite, DuomoError, RequirementMissing, UnknownPlugin, did_you_mean
 
 HELP = """Vision, text, speech and all of them together, from one command line.
 
@@ -121,12 +122,21 @@ class Root(click.Group):
             sys.exit(problem.exit_code)
 
 
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
 def _described(error: Exception) -> DuomoError:
     """Describe what ended the command, with what, why and fix."""
     if isinstance(error, DuomoError):
         return error
     if isinstance(error, click.ClickException):
         return _usage_problem(error)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return CannotWrite(
+            f"{error.filename or 'the output'} could not be written",
+            why=error.strerror or str(error),
+            fix="make room there, or write elsewhere: -O FILE for results, > FILE for what is printed",
+        )
     if isinstance(error, OSError):
         return DuomoError(
             f"cannot read or write {error.filename or 'standard output'}",

@@ -58,7 +58,8 @@ def emit(
 
     Args:
         records: JSON-safe; read lazily, and with ``jsonl``, ``csv`` and ``text`` shown one by one.
-        columns: of a table and of CSV; the first one is what ``text`` shows.
+        columns: of a table and of CSV; the first one is what ``text`` shows, and all where it is a mark, without a
+            heading, which alone says nothing.
         output: as `output_option` gives it.
         schema: name and version of the records' shape, such as ``duomo.model/1``; put first in JSON.
         empty: said on standard error where a table or text would have no rows.
@@ -72,10 +73,9 @@ def emit(
     elif output == "csv":
         write_csv(list(columns), ([cell(record, each) for each in columns.values()] for record in records))
     elif output == "text":
-        first = next(iter(columns.values()))
         shown = 0
         for record in records:
-            click.echo(cell(record, first))
+            click.echo(_in_a_line(record, columns))
             shown += 1
         if not shown:
             _say(empty)
@@ -85,6 +85,11 @@ def emit(
             _say(empty)
             return
         click.echo(table(list(columns), rows, width=table_width(), whole=whole))
+
+
+def _in_a_line(record: Record, columns: Columns) -> str:
+    first, *others = (cell(record, each) for each in columns.values())
+    return first if next(iter(columns)) else f"{first} {': '.join(filter(None, others))}"
 
 
 def _say(words: str) -> None:

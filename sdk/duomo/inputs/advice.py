@@ -39,7 +39,7 @@ def what_instead(value: object, usual: str) -> str:
         usual: what an item may be, for a value that is neither many items nor a row.
     """
     if is_missing(value):
-        return f"leave it out, as table.dropna(subset=[column]) does; or pass {usual}"
+        return f"leave its row out (pandas: table.dropna(subset=[column])); or pass {usual}"
     if hasattr(value, "columns") and hasattr(value, "__getitem__"):
         return 'a runner takes one item, and map many: runner.map(table, column="…")'
     if isinstance(value, Mapping):

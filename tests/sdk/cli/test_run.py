@@ -58,6 +58,31 @@ def test_standard_input_is_a_text_a_line_and_blank_lines_are_none(duomo: Any) ->
     assert labels(duomo.json(*CLASSIFY, "-", "--whole", input="one\ntwo\n")) == ["one\ntwo\n"]
 
 
+@pytest.mark.parametrize(
+    ("options", "fix"),
+    [
+        (("--whole",), "leave out --whole"),
+        (("--null",), "leave out --null"),
+        (("-", "--null", "--whole"), "leave out --null"),
+        (("-", "--null", "--input-format", "jsonl"), "leave out --null"),
+        (("--fields", ""), "--fields id,ok"),
+        (("--fields", " , "), "--fields id,ok"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(duomo: Any, options: tuple[str, ...], fix: str) -> None:
+    refused = duomo(*CLASSIFY, "-t", "a text", *options, input="one\n")
+    assert refused.exit_code == 2
+    assert fix in json.loads(refused.stdout)["error"]["fix"]
+
+
+def test_nul_may_stand_between_texts_of_files_and_paths_of_lists(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "texts.dat").write_bytes(b"one\nmore\0two")
+    texts = duomo.json(*CLASSIFY, str(tmp_path / "texts.dat"), "--null", "--input-format", "text")
+    assert labels(texts) == ["one\nmore", "two"]
+    (tmp_path / "list").write_text(f"{tmp_path / 'texts.dat'}\0")
+    assert labels(duomo.json(*CLASSIFY, "--from-file", str(tmp_path / "list"), "--null")) == ["one\nmore\0two"]
+
+
 def test_standard_input_is_left_alone_when_an_input_is_named(duomo: Any) -> None:
     assert labels(duomo.json(*CLASSIFY, "-t", "named", input="ignored\n")) == ["named"]
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from duomo.cli.complete import complete_executors, complete_models
+from duomo.errors import UsageProblem
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("auto", "table", "json", "jsonl", "csv", "text", "parquet", "npy", "html", "srt", "vtt")
@@ -43,7 +44,7 @@ class JobOptions:
     out: str | None = option(
         "-O --out", "FILE|DIR", "Write there, in the format of its suffix; a folder gets a file for each input."
     )
-    fields: str = option("--fields", "A,B", "Only these fields, such as id,text or meta.ms.", "")
+    fields: str | None = option("--fields", "A,B", "Only these fields, such as id,text or meta.ms.")
     csv_safe: bool = option("--csv-safe", "", "Put ' before CSV cells that a spreadsheet runs as a formula.", False)
     fail_fast: bool = option("--fail-fast/--keep-going", "", "Stop at the first input that fails.", False)
     max_failed: int | None = option(
@@ -63,8 +64,11 @@ class JobOptions:
 
     @property
     def chosen_fields(self) -> tuple[str, ...]:
-        """The names in ``--fields``; empty when all are wanted."""
-        return tuple(name.strip() for name in self.fields.split(",") if name.strip())
+        """The names in ``--fields``; empty when all are wanted. Raises `UsageProblem` where it names none."""
+        names = tuple(name.strip() for name in (self.fields or "").split(",") if name.strip())
+        if self.fields is not None and not names:
+            raise UsageProblem("--fields names no field", fix="--fields id,ok; leave it out for all of them")
+        return names
 
     @property
     def resuming(self) -> bool:

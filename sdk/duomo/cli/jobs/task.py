@@ -8,7 +8,7 @@ import dataclasses
 import itertools
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +159,7 @@ class TaskJob(Job[RunOptions]):
             null=options.null,
             whole=options.whole,
         )
+        _check_parts(options, paths)
         if options.field and not sources.may_have_rows:
             raise UsageProblem(
                 "--field names a part of a row, and no input has rows",
@@ -245,3 +246,20 @@ def _second(kind: type[Any], given: str) -> Any:
     if part is Table:
         return Path(given)
     return [given] if typing.get_origin(part) is list else given
+
+
+def _check_parts(options: RunOptions, paths: Sequence[str]) -> None:
+    """Raise `UsageProblem` for ``--whole`` and ``--null`` where nothing is read in such parts."""
+    if options.whole and not (options.lists or "-" in paths):
+        raise UsageProblem(
+            "--whole is about standard input, which is not read",
+            why="a file of text is one input anyway",
+            fix="leave out --whole, or name - among the inputs",
+        )
+    lines = "-" in paths and options.input_format == "auto" and not (options.field or options.whole)
+    if options.null and not (options.lists or options.input_format == "text" or lines):
+        raise UsageProblem(
+            "--null is about texts on standard input and paths in a list, and neither is read",
+            why="only these are told apart by lines or by NUL",
+            fix="leave out --null; --input-format text reads the texts of a file, --from-file LIST the paths of a list",
+        )

@@ -75,7 +75,11 @@ class Diarization(ListOf[Turn]):
 class SpeakerDiarizationOptions(Options):
     """Options of speaker diarization."""
 
-    num_speakers: int | None = Field(None, ge=1, description="how many people speak; found when left out")
+    num_speakers: int | None = Field(
+        None,
+        ge=1,
+        description="how many people speak, found when left out; a clip with fewer stretches of speech gives fewer",
+    )
     threshold: float | None = Field(
         None,
         ge=0,
