@@ -88,7 +88,7 @@ def _check_order(index: Any) -> None:
     if not is_time or len(index) < MIN_STEPS:
         return
     times = index.to_timestamp() if hasattr(index, "to_timestamp") else index
-    if gap := _gap(times.values.astype("datetime64[s]").astype("int64").tolist()):
+    if gap := _gap(times.values.astype("int64").tolist()):
         raise BadInput(
             f"between {index[gap - 1]} and {index[gap]} times of this series are missing",
             why="values are taken as even steps, and a season would come too early behind the gap",
@@ -101,6 +101,9 @@ def _gap(moments: list[int]) -> int:
 
     Months, quarters and years differ by less, and so do days where clocks are changed. Steps of three and more that
     come again and again are nights and weekends on which nothing is open.
+
+    Args:
+        moments: ascending, in a unit of which every step is a whole number.
     """
     steps = [after - before for before, after in itertools.pairwise(moments)]
     usual = sorted(steps)[len(steps) // 2]

@@ -95,7 +95,7 @@ def test_times_that_do_not_ascend_are_refused():
             Series.accept(series)
 
 
-@pytest.mark.parametrize("freq", ["MS", "ME", "QS", "YS", "W", "D", "B", "h"])
+@pytest.mark.parametrize("freq", ["MS", "ME", "QS", "YS", "W", "D", "B", "h", "1500ms", "10ms"])
 def test_a_time_that_is_missing_is_refused_and_calendars_are_not(freq: str) -> None:
     index = pd.date_range("2024-03-01", periods=48, freq=freq)
     whole = pd.Series(range(48), index=index)
