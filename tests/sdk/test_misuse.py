@@ -99,6 +99,22 @@ def test_an_image_of_a_known_format_and_an_unknown_kind_is_not_said_to_be_of_non
     assert "TIFF of a kind that is not read" in refusal(lambda content: Image.accept(content).pil(), floats).what
 
 
+def test_a_broken_head_of_webp_is_not_said_to_be_of_another_format():
+    assert refusal(lambda content: Image.accept(content).pil(), b"RIFF\0\0\0\0WEBP" + b"x" * 99).what == (
+        "this image is WEBP of a kind that is not read"
+    )
+
+
+def test_what_to_type_does_not_say_whether_a_name_is_a_file_here(tmp_path):
+    """Bytes come with any name, from a server's client too."""
+    (tmp_path / "there").write_bytes(b"nothing known")
+    rows = [{"bytes": b"nothing known", "path": str(tmp_path / name)} for name in ("there", "where")]
+    there, where = (refusal(lambda row: Image.accept(row).pil(), row).fix for row in rows)
+    assert there == where.replace("where", "there")
+    assert "save it to a file" in there
+    assert f"file {tmp_path / 'there'}" in refusal(lambda path: Image.accept(path).pil(), tmp_path / "there").fix
+
+
 def test_samples_and_their_rate_in_the_other_order_are_told_so():
     assert "other way round" in refusal(Audio.accept, (16000, np.zeros(16000, np.float32))).why
     assert "positive int" in refusal(Audio.accept, (np.zeros(16000, np.float32), True)).what

@@ -115,7 +115,7 @@ class VideoReader:
             raise InputUnreadable(
                 f"the images of '{self.name}' cannot be decoded",
                 why="the file names a coding that is not known, or none: it may be damaged",
-                fix=f"check what it holds: {by_command('ffprobe', self.name)}",
+                fix=f"check what it holds: {by_command('ffprobe', self._file)}",
             )
         self._stream.thread_type = "AUTO"
         self.width, self.height = self._stream.width, self._stream.height
@@ -231,7 +231,7 @@ class VideoReader:
             raise InputUnreadable(
                 f"cannot {step} '{self.name}' as a video",
                 why=why,
-                fix=f"check what it holds: {by_command('ffprobe', self.name)}"
+                fix=f"check what it holds: {by_command('ffprobe', self._file)}"
                 if "://" not in self.name
                 else "check the address and the network",
             ) from None

@@ -209,7 +209,7 @@ class Image(Media):
             if looks == "PDF"
             else "save it as PNG or JPEG, if it shows an image"
             if looks
-            else f"check what it really holds: {by_command('file', self.name)}; save another format as PNG",
+            else f"check what it really holds: {by_command('file', self._source)}; save another format as PNG",
         )
 
     def array(self) -> np.ndarray[Any, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 
+from duomo.inputs.source import is_url
+
 HEAD = 132
 """Bytes that are enough to tell."""
 _AT_START = {
@@ -19,7 +21,7 @@ _AT_START = {
     b"version https://git-lfs": "a pointer of Git LFS: the file itself was not fetched (git lfs pull)",
     b"\x93NUMPY": "an array of NumPy", b"SQLite format 3": "SQLite", b"PAR1": "Parquet",
 }  # fmt: skip
-_IN_RIFF = {b"WAVE": "WAV", b"AVI ": "AVI", b"WEBP": "WebP"}
+_IN_RIFF = {b"WAVE": "WAV", b"AVI ": "AVI", b"WEBP": "WEBP"}
 _BRANDS = {"hei": "HEIC", "hev": "HEIC", "mif1": "HEIC", "msf1": "HEIC", "avi": "AVIF", "M4A": "M4A", "M4B": "M4A",
            "qt": "MOV", "crx": "a raw photo (CR3)"}  # fmt: skip
 _MARKUP = {"<!doctype html": "a web page", "<html": "a web page", "<svg": "SVG", "<?xml": "XML or SVG"}
@@ -41,8 +43,10 @@ def looks_like(head: bytes) -> str:
     return next((name for start, name in _MARKUP.items() if text.startswith(start)), "")
 
 
-def by_command(command: str, name: str) -> str:
-    """Write a command for a file of this name, or for what has none in the file system."""
-    return (
-        f"{command} {shlex.quote(name)}" if name and os.path.exists(name) else f"save it to a file, and: {command} FILE"
-    )
+def by_command(command: str, source: object) -> str:
+    """Write a command for the path that a caller gave, or for what came in another way.
+
+    No file is looked for: bytes may come with any name, and whether it is a file here is not a client's business.
+    """
+    is_path = isinstance(source, str | os.PathLike) and not is_url(source)
+    return f"{command} {shlex.quote(str(source))}" if is_path else f"save it to a file, and: {command} FILE"

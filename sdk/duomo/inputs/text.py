@@ -78,7 +78,7 @@ def _check_characters(text: str) -> None:
 def _read(value: object) -> str:
     if isinstance(value, Mapping) and "text" in value:
         return _read(value["text"])
-    name = name_of(value)
+    name, source = name_of(value), value
     text = getattr(value, "text", None)
     if hasattr(value, "model_dump") and isinstance(text, str):
         return text
@@ -95,7 +95,7 @@ def _read(value: object) -> str:
         try:
             decoded = bytes(value).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise _not_utf8(bytes(value), error, name) from None
+            raise _not_utf8(bytes(value), error, name, source) from None
         if 3 * decoded.count("\0") > len(decoded):
             raise InputUnreadable(
                 f"'{name}' is not UTF-8" if name else "this text is not UTF-8",
@@ -112,7 +112,7 @@ def _empty(what: str) -> InputUnreadable:
     return InputUnreadable(what, why="there is nothing but white space in it", fix="leave it out")
 
 
-def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str) -> InputUnreadable:
+def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str, source: object) -> InputUnreadable:
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     is_text = is_utf16 or b"\0" not in content[:_HEAD]
     return InputUnreadable(
@@ -121,7 +121,7 @@ def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str) -> InputUnre
         + ("" if is_text else ", and it holds zero bytes, as no text does"),
         fix=f"convert it: iconv -f {'utf-16' if is_utf16 else 'latin1'} -t utf-8 in.txt > out.txt"
         if is_text
-        else f"check what it really holds: {by_command('file', name)}",
+        else f"check what it really holds: {by_command('file', source)}",
     )
 
 
