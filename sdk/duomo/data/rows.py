@@ -240,12 +240,14 @@ def _parquet(path: Path) -> Iterator[Any]:
 
 def class_names(path: Path) -> dict[str, list[str]]:
     """The names of classes that `datasets` writes beside their numbers into a Parquet file, by column."""
-    from pyarrow import ArrowException, parquet
-
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:  # as for a damaged file, it is its rows that tell
+        return {}
     try:
         about = json.loads((parquet.read_schema(path).metadata or {}).get(b"huggingface", b"{}"))
         features = about.get("info", {}).get("features", {})
-    except (ArrowException, OSError, ValueError, AttributeError):  # what is wrong with the file is told by its rows
+    except (ArrowException, OSError, ValueError, AttributeError):
         return {}
     return {
         column: feature["names"]

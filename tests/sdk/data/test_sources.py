@@ -1,6 +1,7 @@
 """Rows out of files, folders, tables and loops, and what is said of data that holds none."""
 
 import json
+import sys
 
 import pandas as pd
 import polars as pl
@@ -10,7 +11,7 @@ import pytest
 
 from duomo.data.reading import read_examples
 from duomo.data.rows import read_rows
-from duomo.errors import BadInput, InputMissing, InputTooLarge, UsageProblem
+from duomo.errors import BadInput, InputMissing, InputTooLarge, RequirementMissing, UsageProblem
 from duomo.tasks import ImageClassification, QuestionAnswering, TextClassification
 
 PAIRS = [("good", "a"), ("bad", "b")]
@@ -40,6 +41,13 @@ def test_a_file_of_rows(tmp_path, name, write):
     assert [(str(each.item), each.label) for each in found.examples] == PAIRS
     first = 2 if name == "r.csv" else 1  # the header is row 1, as in a spreadsheet and for duomo run
     assert [each.id for each in found.examples] == [f"{name}:{first}", f"{name}:{first + 1}"]
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    as_parquet(tmp_path / "r.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(RequirementMissing, match="Parquet needs pyarrow"):
+        read(tmp_path / "r.parquet")
 
 
 @pytest.mark.parametrize(
