@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import sqlite3
@@ -27,6 +28,7 @@ from duomo.version import RESULTS_BEFORE
 
 GROUP_ROWS = 32
 GROUP_S = 0.5
+RECENT_METAS = 256
 _APPLICATION = 0x64756F6D
 """``duom``, in the file's header: we write into no database but our own."""
 _SCHEMA = """
@@ -88,9 +90,8 @@ class RunStore:
         self._any = False
         self._pending: list[tuple[Any, ...]] = []
         self._committed = time.monotonic()
-        self._meta: tuple[Meta | None, str] = (None, "")
-        self._kept_meta: tuple[str, int] = ("", 0)
-        """The text and number in the file of the last one."""
+        self._kept_metas: dict[str, int] = {}
+        """Texts of the last ones, and their numbers in the file."""
         with self._explained():
             # One driver uses it at a time, but not always in the thread that opened it.
             self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -137,14 +138,13 @@ class RunStore:
         if found is None:
             return None
         result, error, meta = found
-        return Row(result, ItemError(**json.loads(error)) if error is not None else None, self._meta_of(meta))
+        return Row(result, ItemError(**json.loads(error)) if error is not None else None, _meta_of(meta))
 
     def put(self, rows: Iterable[tuple[bytes, Outcome[Any]]]) -> None:
         """Keep outcomes, each with its item's digest; committed now or with those that follow."""
         for digest, outcome in rows:
             status = "ok" if outcome.ok else "failed"
-            result, error = _written(outcome.result), _error_json(outcome.error)
-            meta = self._meta_json(outcome.meta)
+            result, error, meta = _written(outcome.result), _error_json(outcome.error), _to_json(outcome.meta)
             self._pending.append((self._run, _utf8(outcome.id), digest, status, result, error, meta))
         if len(self._pending) >= GROUP_ROWS or time.monotonic() - self._committed >= GROUP_S:
             self.flush()
@@ -159,7 +159,7 @@ class RunStore:
                     self._db.executemany(_PUT, [(*row[:-1], self._number_of(row[-1])) for row in rows])
                     self._db.execute("COMMIT")
                 except sqlite3.Error:
-                    self._kept_meta = ("", 0)
+                    self._kept_metas.clear()
                     with contextlib.suppress(sqlite3.Error):  # SQLite has mostly rolled back by itself
                         self._db.execute("ROLLBACK")
                     raise
@@ -246,24 +246,23 @@ class RunStore:
             fix="go back to that, name another store, or start over with force (--force)",
         )
 
-    def _meta_json(self, meta: Meta) -> str:
-        if meta is not self._meta[0]:  # batch-mates share one
-            self._meta = (meta, json.dumps(dataclasses.asdict(meta)))
-        return self._meta[1]
-
     def _number_of(self, meta: str) -> int:
-        """Keep it in the file, unless it is the last one, and return its number there."""
-        if meta != self._kept_meta[0]:
-            added = self._db.execute("INSERT INTO metas (text) VALUES (?)", (meta,)).lastrowid
-            self._kept_meta = (meta, added or 0)
-        return self._kept_meta[1]
+        """Keep it in the file, unless it is one of the last ones, and return its number there."""
+        if meta not in self._kept_metas:
+            if len(self._kept_metas) >= RECENT_METAS:
+                self._kept_metas.clear()
+            self._kept_metas[meta] = self._db.execute("INSERT INTO metas (text) VALUES (?)", (meta,)).lastrowid or 0
+        return self._kept_metas[meta]
 
-    def _meta_of(self, text: str) -> Meta:
-        known, known_text = self._meta
-        if known is None or text != known_text:
-            known = Meta(**json.loads(text))
-            self._meta = (known, text)
-        return known
+
+@functools.lru_cache(RECENT_METAS)
+def _to_json(meta: Meta) -> str:
+    return json.dumps(dataclasses.asdict(meta))
+
+
+@functools.lru_cache(RECENT_METAS)
+def _meta_of(text: str) -> Meta:
+    return Meta(**json.loads(text))
 
 
 def _alike(fingerprint: Mapping[str, str], assumed: Mapping[str, str]) -> dict[str, str]:

@@ -155,6 +155,16 @@ def test_rows_that_share_a_meta_keep_it_once_in_pages_of_16_kilobytes(path, aske
     assert asked(path, "PRAGMA page_size") == [(16384,)]
 
 
+def test_metas_of_a_batch_whose_texts_have_other_numbers_of_tokens_are_kept_once_each(path, asked):
+    metas = [dataclasses.replace(META, num_tokens=count) for count in (5, 9, 5, 9, 5)]
+    outcomes = [(b"%d" % i, outcome_of(i, str(i), CAT, None, meta)) for i, meta in enumerate(metas)]
+    with opened(path) as kept:
+        kept.put(outcomes)
+    assert asked(path, "SELECT COUNT(*) FROM metas") == [(2,)]
+    with opened(path) as kept:
+        assert [kept.get(str(i), b"%d" % i).meta for i in range(5)] == metas
+
+
 def test_a_store_may_be_used_in_another_thread(path, rows):
     kept, errors = opened(path), []
 
