@@ -88,12 +88,12 @@ BRANDS = frozenset(
 )
 """Drugs, dressings and devices as they are sold, shorthand, and words that begin lines; none is a usual name."""
 
-PLAIN = frozenset("Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Glasgow".split())
+PLAIN = frozenset("Parkinson Alzheimer Crohn Hodgkin Babinski Apgar".split())
 """Diseases and signs, given up for a clinician who bears one, but not in capitals."""
 
 CERTAIN = frozenset(
     """
-    Parkinson Alzheimer Crohn Hodgkin Babinski Murphy Apgar Apgars Glasgow Romberg Trendelenburg Koebner Schatzki
+    Parkinson Alzheimer Crohn Hodgkin Babinski Apgar Apgars Romberg Trendelenburg Koebner Schatzki
     Billroth Wernicke Korsakoff Lachman McBurney Dupuytren Heberden Lisfranc Kernig Brudzinski Chvostek Trousseau
     Hirschsprung Raynaud Sjogren Sjögren Behcet Behçet Guillain Meniere Ménière Klinefelter Steinmann Swan-Ganz
     Yankauer Veress Pfannenstiel Virchow Bartholin Mallampati Killip Breslow Bosniak Hinchey Epworth Valsalva
@@ -110,10 +110,10 @@ EPONYMS = frozenset(
     Bell Bennett Biot Bishop Bivona Blake Blakemore Bloom Bouchard Bowen Boxer Braden Bright Broviac Calots
     Chadwick Chance Charcot Cheyne Churg Colles Conn Cormack Corrigan Coude Coudé Credé Cushing DeQuervain
     Deauville Dobhoff Dressler Dubin Duke Dukes Eisenmenger Epley Ewing Felty Finkelstein Fitzpatrick Foley
-    Fontan Forrest Gilbert Gleason Glenn Goodpasture Gottron Gowers Gram Graves Groshong Hartmann Hashimoto
+    Fontan Forrest Gilbert Glasgow Gleason Glenn Goodpasture Gottron Gowers Gram Graves Groshong Hartmann Hashimoto
     Hasson Hawkins Heinz Heller Hickman Hoffmann Homan Horner Howell Huntington Ilizarov Jackson Janeway
     Jefferson Jolly Jones Kawasaki Keofeed Kerr Kirschner Kocher Lasegue Latarjet Lennox-Gastaut Leopold Lewy
-    Lugano Lyme Malecot Marfan McMurray Medina Merkel Minnesota Mirena Morse Naegele Neer Nexplanon Nissen
+    Lugano Lyme Malecot Marfan McMurray Medina Merkel Minnesota Mirena Morse Murphy Naegele Neer Nexplanon Nissen
     Norton Norwood Nottingham Osborn Osler Paget Paragard Penrose Phalen Ponseti Pott Pringle Quinton Ramsay
     Ranson Rett Riedel Rinne Rockall Roth Rotor Rouviere Rouvière Schober Sheehan Shiley Spurling Still Stokes
     Takayasu Thessaly Tinel Todd Tourette Turner Turners Waterlow Wegener Whipple Wilms Wilson Wood Woods Ziehl
@@ -143,23 +143,50 @@ SHORT_NAMES = frozenset(
     LOWE LYNCH MANN MAYS MEYER MOSS NASH NEAL NOBLE OLSEN OWENS PAGE PAYNE PENA POOLE POTTS POWER RICE ROACH ROMAN
     SALAS SHAW SIMS SLOAN SNOW STARK STONE STOUT SWAN TATE TODD TYLER VANCE VEGA WALL WALSH WATTS WEEKS WEISS WISE
     WOLF WOODS YATES YORK
+    BIRD BLAND BOND BRAND BRANT BRITT BUCK BURCH BURNS BURR BUSH BUTTS BYRD CARR CASH CHANG COBB CRAFT CRISP CROSS
+    DODD DUFF FARR FINCH FINK FISH FITCH FLINT FLYNN FOLK FROST GANTT GIBBS GLENN GOFF GRANT GREGG GRIGG GROSS GRUBB
+    GUNN GUTH GWYN HAHN HARP HATCH HERR HICKS HIRSH HOCH HOFF HOLM HOLT HOPP HORN HORST HURST JUDD KAHN KATZ KEMP
+    KENT KERN KERR KIDD KIRK KNAPP KNOLL KNOTT KNOX KOCH KOHN KOPP KRAFT KRANZ KREBS KRUPP KUHN KURTZ LAMB LAND LANG
+    LENZ LEVY LINK LORD LOTT LUND LUTZ MACK MARSH MARX MERTZ METZ MILLS MINTZ MOCK MUNN NEFF NOLL NORTH ORTH OTT PABST
+    PAPP PARR PECK PELL PENN PITTS PLATT POLK POND PRATT PUGH RAND RAPP REDD RHYS RICH RIGGS RITZ ROCK RUSH RUSK RUST
+    SANDS SIMMS SLACK SNELL SPANN SPARK SPECK STACK STAHL STAMM STARR STOLL STOTT STULL SWANN SWIFT TABB TAPP THORN
+    THORP TRENT TRIPP TROTT TRUMP TULL VOGT VOLK VOSS WALD WATT WELCH WERTZ WICK WILKS WILLS WINN WITT WOLFF WORTH WREN
+    WYNN YOST ZAHN ZINK ZORN BAE BANG CHAN CHIN CHO CHU CHUN DINH DOAN FANG FONG FUNG GARG GONG GUAN HEO HONG HSU JANG
+    JIN JHA JOO KONG KUNG KWAK KWAN KWOK LAL LAM LAU LING LUI MAI MAK MENG MING NAM NATH NING NOH PAK PANG PANT PHAN
+    PING QIAN QIN QIU RAI RAM RYU SETH SHAN SHEN SHI SHIM SINHA SOHN SUH SUNG TAM TAN THANH TING TONG TSE TRINH VANG
+    VINH WAN WEN WON WONG XIA YAN YAO YEE YEN YIN YING YIP YOO YUN YUNG ZHENG ZHONG BRAD BRENT BRETT CHAD CHRIS CLINT
+    CURT DIRK DREW FRED GLEN GWEN HANK JEFF JESS KURT MARC MATT PHIL RALPH RUSS SKIP STAN VERN
     """.split()
 )
 """Names of persons that have the form of an abbreviation where they are in capitals."""
+_NAMES = SHORT_NAMES | CERTAIN | EPONYMS
 
 _THING = re.compile(
     r"(?:['’]?s)?[ ]+(?:(?:sign|syndrome|disease|phenomenon|rods?|bod(?:y|ies)|nodes?|triangle|sulcus|needle|trocar|"
     r"ring|gait|manoeuvre|maneuver|reflex|score|scale|criteria|classification|class|grade|type|stage|catheter|cath|tube|line|"
     r"drain|retractor|clamp|forceps|procedure|operation|repair|incision|lymphoma|tumou?r|fracture|fx|contracture|palsy|"
-    r"chorea|thyroiditis|o?esophagus|ulcers?|lamp|test|stain|cells?|wires?|pins?|pouch|encephalopathy|dementia|anatomy|"
+    r"chorea|coma|thyroiditis|o?esophagus|ulcers?|lamp|test|stain|cells?|wires?|pins?|pouch|encephalopathy|dementia|anatomy|"
     r"gangrene|cysts?|hernia|murmur|respirations?|breathing|fasciitis|granulomatosis|arthropathy|joint|deformity|index|"
     r"stent|dressing|graft|flap|closure|glands?|contractions?|patch|plaques?|spots?|papules?|lesions?)\b"
-    r"|(?:neg|pos|negative|positive)\b(?![ ]for\b)"
-    r"|(?:removed|placed|in situ|in place|draining|d/c)\b(?![ ](?:the|her|his|an?|from)\b)"
-    r"|[+]|[IV]{1,4}\b|\d{1,2}(?![\d/-]|[ ]?(?:y|yo|yrs?|M|F)\b))",
+    r"|(?:neg|pos|negative|positive)\b"
+    r"(?=[ ]*(?:$|[^\w ]|(?:b/l|bilat\w*|on|at|in|over|and|but|[RL]|left|right|today)\b))"
+    r"|[+]|[IV]{1,4}\b"
+    r"|\d{1,2}(?![\d/-]|[ ]?(?:y|yo|yrs?|years?|M|F|d|days?|wks?|weeks?|mos?|months?|h|hrs?|hours?|min)\b))",
     re.IGNORECASE,
 )
 """What follows a sign, a scale or a tool that bears a name, and no person."""
+DEVICES = frozenset(
+    "Bivona Blake Blakemore Broviac Coude Coudé Dobhoff Foley Groshong Hasson Hickman Ilizarov Keofeed Kirschner "
+    "Malecot Mirena Nexplanon Paragard Penrose Quinton Shiley".split()
+)
+"""Those of the above that are put into somebody."""
+_PUT = re.compile(
+    r"[ ]+(?:removed|placed|in situ|in place|draining|d/c)\b"
+    r"(?![ ](?:the|her|his|an?|from|of|in (?:room|bed|isolation|observation))\b)"
+)
+BORNE = frozenset("Allegra Levo Libre Neo Soma".split())
+"""Brands that are given names."""
+_SURNAME = re.compile(r"[ ]+([A-Z][a-z'’\-]+)")
 _SHAPES = re.compile(
     r"[B-DF-HJ-NP-TV-XZ]{3,5}s?"  # CKD, PTSD, SCDs: no name is without a vowel
     r"|[A-Z]{2,4}[a-z]{1,2}[A-Z]{0,3}\d?"  # HFrEF, LCx
@@ -173,9 +200,27 @@ _POSTED = re.compile(r",?[ ]+\d{3,}")
 _BEFORE, _BEHIND = re.compile(r"([A-Z]{2,}),?[ ]+$"), re.compile(r",?[ ]+([A-Z]{2,}|[A-Z](?=\.))(?![a-z])")
 """Other words in capitals beside: a family's name and a first one are written so."""
 _OF_A_PERSON = re.compile(
-    r"(?:\b(?:by|per|w/|d/w|with|signed|initials|from|to|for|cc|attn|dr|mr|mrs|ms)\.?:?|/s/|[-–—])[ ]*$", re.IGNORECASE
+    r"(?:\b(?:by|per|w/|d/w|with|signed|initials|from|to|for|cc|attn|dr|mr|mrs|ms|pt|patient|nurse|attending|resident|"
+    r"surgeon|son|daughter|wife|husband|mother|father|sister|brother)\.?:?|/s/|[-–—])[ ]*$",
+    re.IGNORECASE,
 )
-"""Behind these, short letters are the initials of somebody."""
+"""Behind these, short letters are the initials or the name of somebody."""
+_DOES = re.compile(
+    r"[ ]+(?:(?:was|is)[ ]+)?(?:(?:re)?admitted|discharged|d/c'd|called|c/o|complain\w*|denies|states|"
+    r"report(?:s|ed)|says|said|ambulat\w+|present(?:s|ed)|fell|lives?|lived|seen (?:in (?:clinic|ED|ER|office)|today)|"
+    r"(?:to|will) follow|at bedside|here|doing well|consented|declined|refus\w+|an? \d|employees?|re(?=:))\b",
+    re.IGNORECASE,
+)
+"""What persons do, or is done to them, in the shorthand of notes."""
+_AT = re.compile(r"\bat[ ]+$")
+_AT_WORK = re.compile(
+    r"\b(?:work(?:s|ed|ing)?|employed|job|retired|career)[ ]+(?:at|for|by|from|with|in)[ ]*$", re.IGNORECASE
+)
+_AT_HOME = re.compile(
+    r"\b(?:live[sd]?|living|resid\w+|born|raised|native|grew up|moved|visiting)[ ]+(?:in|from|near|of)[ ]*$",
+    re.IGNORECASE,
+)
+_INSTITUTION = re.compile(r"[ ]+(?:General(?=[ ]?(?:Hospital|[.,;]|$))|Memorial|University|College|Infirmary)\b")
 
 
 def is_word_of_medicine(word: str) -> bool:
@@ -187,9 +232,23 @@ def is_word_of_medicine(word: str) -> bool:
     return len(parts) > 1 and any(known) and all(ok or len(part) == 1 for ok, part in zip(known, parts, strict=True))
 
 
+def is_of_somewhere(text: str, start: int, end: int) -> bool:
+    """Whether text[start:end] is said to be somebody's employer, town or hospital, or has a surname behind it."""
+    before = text[max(0, start - 24) : start]
+    if _AT_WORK.search(before) or _AT_HOME.search(before) or _INSTITUTION.match(text, end):
+        return True
+    behind = _SURNAME.match(text, end) if text[start:end] in BORNE else None
+    return behind is not None and not is_word_of_medicine(behind[1])
+
+
+def is_somebody(text: str, start: int, end: int) -> bool:
+    """Whether text[start:end] is a known name, and what follows is said of persons alone."""
+    return text[start:end] in _NAMES and bool(_DOES.match(text, end))
+
+
 def is_abbreviation(text: str, start: int, end: int) -> bool:
     """Whether text[start:end] has the form of an abbreviation, and nothing before it says that it is a person."""
-    if _OF_A_PERSON.search(text[max(0, start - 12) : start]):
+    if _OF_A_PERSON.search(text[max(0, start - 12) : start]) or _DOES.match(text, end):
         return False
     return bool(_SHAPES.fullmatch(text, start, end)) or _stands_alone(text, start, end)
 
@@ -198,6 +257,8 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     """Whether three to five capitals are no name that is known, and no part of one, such as GETA or UIP."""
     word = text[start:end]
     if not _CAPITALS.fullmatch(word) or word in SHORT_NAMES or _POSTED.match(text, end):
+        return False
+    if _AT.search(text[max(0, start - 4) : start]):  # a school or an employer
         return False
     # Towns, too, are written in capitals; with several vowels a word can be spoken.
     if len(word) > 3 and len(re.findall("[AEIOUY]", word)) > 1:
@@ -211,10 +272,13 @@ def is_eponym(text: str, start: int, end: int) -> bool:
     word = re.sub(r"['’]s?$", "", text[start:end])
     if not {word, word.removesuffix("s")} & (CERTAIN | EPONYMS):
         return False
+    if _DOES.match(text, end):
+        return False
     if word in PLAIN:
         return True
     before = re.search(r"(\S+)[ ]+$", text[max(0, start - 24) : start])
     named = before is not None and (before[1].istitle() or before[1].lower().strip(".:") in ("pt", "patient"))
     if named and before and (before[1][-1] in ",.;:" or is_word_of_medicine(before[1])):
         named = False
-    return not named and (word in CERTAIN or bool(_THING.match(text, end)))
+    is_put = word in DEVICES and _PUT.match(text, end)
+    return not named and (word in CERTAIN or bool(is_put or _THING.match(text, end)))

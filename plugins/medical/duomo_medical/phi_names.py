@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from duomo.errors import RequirementMissing
-from duomo_medical.clinical import BRANDS, is_abbreviation, is_eponym, is_word_of_medicine
+from duomo_medical.clinical import (
+    BRANDS,
+    is_abbreviation,
+    is_eponym,
+    is_of_somewhere,
+    is_somebody,
+    is_word_of_medicine,
+)
 from duomo_medical.phi_rules import Span
 
 if TYPE_CHECKING:
@@ -40,7 +47,7 @@ _NUMBER_BEFORE = 16
 """Characters before a name in which its house number lies: to read the whole text for each name is quadratic."""
 CLINICAL = frozenset(
     """
-    Pt Pts W W/ D D/W Ortho Cardio Neuro Onc Peds Rads Hx Rx Dx Tx Fx Sx Vs Yo Vm
+    Pt Pts Neg W W/ D D/W Ortho Cardio Neuro Onc Peds Rads Hx Rx Dx Tx Fx Sx Vs Yo Vm
     CT MRI ECG EKG EEG ICU ER ED OR BP HR RR WBC RBC Hb Hgb INR COPD CHF CAD DM HTN UTI DVT PE MI CVA TIA GERD AIDS HIV
     PO IV IM BID TID QID PRN NPO DNR CPR NSAID ASA ACE ARB SOB CXR EGD ENT OB GYN NICU PACU ADL IQ US UK DNA RNA TB IP
     ATM SSN MRN IBAN ZIP ID FAX Phone Fax Mobile Date Name Address Email E-mail Patient Doctor Hospital Clinic
@@ -137,6 +144,8 @@ def _clinical(token: Token) -> bool:
 def _of_medicine(token: Token) -> bool:
     """Whether a word is an abbreviation, a drug, a sign or a tool by its list, its form or what follows it."""
     start, end, text = token.idx, token.idx + len(token), token.doc.text
+    if is_of_somewhere(text, start, end):
+        return False
     if token.text in BRANDS or is_eponym(text, start, end):
         return True
     return not _of_a_firm(token) and (is_word_of_medicine(token.text) or is_abbreviation(text, start, end))
@@ -159,7 +168,7 @@ def _is_name(tokens: list[Token], at: int) -> bool:
     token = tokens[at]
     if not any(letter.isalpha() for letter in token.text) or _clinical(token) or _is_term(tokens, at):
         return False
-    if token.pos_ == "PROPN":
+    if token.pos_ == "PROPN" or is_somebody(token.doc.text, token.idx, token.idx + len(token)):
         return True
     # A capital in the middle of a sentence, or letters English does not have.
     foreign = not token.text.isascii() and token.is_alpha

@@ -77,6 +77,10 @@ _HEADINGS = (
     r"Medications?|Meds|Allerg(?:y|ies)|Diagnos[ie]s|Discharge|Procedure|Indication|Technique|Comparison|Comments?|Notes?|Review|"
     r"Chief|Social|Family|Physical|Hospital|Course|Disposition|Recommendations?|Summary)"
 )
+_STATES = (
+    r"(?-i:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|"
+    r"W[AIVY])"
+)
 _FIRM = (
     r"(?-i:Inc|Corp|Corporation|Ltd|LTD|Limited|LLC|LLP|PLC|Plc|GmbH|AG|SA|NV|CO|Bancorp|Holdings?|Trust|ETF|ETN|Fund|"
     r"CORPORATION|INC|CORP)"
@@ -135,6 +139,11 @@ RULES: tuple[tuple[str, str], ...] = (
         "ADDRESS",
         rf"\b(?:Apt|Suite|Flat|Ste)\b{_FLAT}((?:\W*\n[^\w\n]*(?!{_HEADINGS}\b)(?:{_WORD}[ ]*){{1,5}}"
         rf"(?:{_POSTCODE})?(?=\s*(?:\n|$))){{1,3}})",
+    ),
+    # From Mobile, AL. Many states are written as a test or a finding is.
+    (
+        "ADDRESS",
+        rf"\b(?:in|from|at|near|of|to)[ ]+({_NAME}(?:[ ]+{_NAME}){{0,2}},[ ]*{_STATES})(?=[ ]*(?:[.;)]|\d{{5}}|\n|$))",
     ),
     (
         "ORGANIZATION",

@@ -338,6 +338,16 @@ def test_names_that_the_chart_knows_go_however_they_are_written(note):
         ("Pt Graves has Graves disease, per Mrs Barrett. Barrett esophagus. Path S24-11823.",
          "S24 11823", "Graves disease Barrett esophagus"),
         ("LEIF JENSENS VEI 12\nMOLDE, 6411. Moved to OSLO, 250.", "LEIF MOLDE OSLO 6411", "Moved"),
+        ("Murphy called about her INR.", "Murphy", "INR"),
+        ("Her gallbladder is tender, Murphy sign pos; GCS 15, Glasgow coma scale; Foley placed, Tinel neg",
+         "", "Murphy Glasgow Foley Tinel neg"),
+        ("FLYNN d/c'd home. KATZ re: MRI. Romberg called. Duke placed in room 4. Roth 3 wks post op. Allen pos covid.",
+         "FLYNN KATZ Romberg Duke Roth Allen", "MRI"),
+        ("Allegra Smith takes Allegra. Soma Patel takes Soma. Levo Romano on Levo drip.", "Smith Patel Romano",
+         "takes drip"),
+        ("Works at Pfizer. Employed by KPMG. Lives in Norco, CA. Norco 5 mg. Student at NYU. From Mobile, AL.",
+         "Pfizer KPMG NYU CA Mobile AL", "Norco 5 mg"),
+        ("Lives in Glasgow. Born in Minnesota.", "Glasgow Minnesota", ""),
     ],
 )  # fmt: skip
 def test_shorthand_of_medicine_stays_and_who_is_called_like_it_goes(note, text, names, words):
