@@ -32,6 +32,7 @@ PUBLIC = [
         "export",
         "folders",
         "generating",
+        "imaging",
         "inputs",
         "live",
         "inputs.live",
