@@ -244,3 +244,21 @@ def test_the_beginning_of_a_text_file_is_shown(tmp_path):
         assert "Dear &lt;all&gt;, and so on" in shown
         assert shown.count("and so on") < 35
     assert "<p>" not in outcome_html(Success(0, str(other), CAT, None, META)).replace(f"<p><b>{other}", "")
+
+
+@pytest.mark.parametrize(
+    ("box", "base", "left"),
+    [
+        ((10, 50, 60, 90), 49.2, 10.4),  # above the box
+        ((10, 2, 60, 90), 2.4 + 3.125, 10.4),  # in it: there is no room above
+        ((95, 50, 99, 90), 49.2, 100 - 0.6 * 3.125 * 8),  # not beside the image
+    ],
+)
+def test_the_words_of_a_box_are_on_the_image_and_not_on_its_line(
+    box: tuple[float, float, float, float], base: float, left: float
+) -> None:
+    names = dict(zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
+    found = Detections(boxes=[Box(label="cat", score=0.5, **names)], width=100, height=100)
+    place = re.search(r'<text x="([\d.]+)" y="([\d.]+)"', found._repr_html_())
+    assert place is not None
+    assert (float(place[1]), float(place[2])) == pytest.approx((left, base), abs=0.06)

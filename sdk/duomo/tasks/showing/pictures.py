@@ -75,16 +75,24 @@ def _mark(found: object, color: str, width: int, height: int) -> str:
     if hasattr(found, "xmin"):
         x, y, right, bottom = (float(getattr(found, name)) for name in ("xmin", "ymin", "xmax", "ymax"))
         parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{right - x:.1f}" height="{bottom - y:.1f}" {style}/>')
-        size = max(width, height) / 32
         said = f"{getattr(found, 'label', '')} {getattr(found, 'score', 0):.2f}".strip()
-        place = f'x="{x:.1f}" y="{max(y - stroke, size):.1f}" font-size="{size:.1f}" font-family="sans-serif"'
-        look = f'fill="{color}" stroke="#fff" stroke-width="{size / 6:.1f}" paint-order="stroke"'
-        parts.append(f"<text {place} {look}>{escape(said)}</text>")
+        parts.append(_caption(said, x, y, color, width, height))
     for corners in _outlines(found):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         parts.append(f'<polygon points="{points}" {style}/>')
     parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{1.5 * stroke:.1f}" fill="{color}"/>' for x, y in _points(found)]
     return "".join(parts)
+
+
+def _caption(said: str, x: float, y: float, color: str, width: int, height: int) -> str:
+    """The words of a box with its corner at (x, y): above it, or in it where there is no room, and on the image."""
+    size, line = max(width, height) / 32, max(width, height) / 250
+    above = y - 2 * line
+    base = above if above >= size else y + line + size
+    left = max(0.0, min(x + line, width - 0.6 * size * len(said)))
+    place = f'x="{left:.1f}" y="{base:.1f}" font-size="{size:.1f}" font-family="sans-serif"'
+    look = f'fill="{color}" stroke="#fff" stroke-width="{size / 6:.1f}" paint-order="stroke"'
+    return f"<text {place} {look}>{escape(said)}</text>"
 
 
 def _outlines(found: object) -> Iterator[list[tuple[float, float]]]:
