@@ -39,6 +39,14 @@ class Batch(NamedTuple):
     options: FlorenceOptions
 
 
+class Written(NamedTuple):
+    """What was written about one image."""
+
+    tokens: list[int]
+    is_ended: bool
+    """Whether the network ended itself; at the bound many checkpoints have an end written that means nothing."""
+
+
 class Florence(Model[Image, R]):
     """Answers to one mark."""
 
@@ -79,12 +87,13 @@ class Florence(Model[Image, R]):
         inputs = [each["inputs"] for each in features]
         return Batch({name: torch.cat([each[name] for each in inputs]) for name in inputs[0]}, features[0]["options"])
 
-    def forward(self, batch: Batch) -> list[list[int]]:
+    def forward(self, batch: Batch) -> list[Written]:
         """Tokens for each image, up to their end."""
         config = GenerationConfig.from_dict(self.network.generation_config.to_dict())
         own = batch.options if isinstance(batch.options, ImageCaptioningOptions) else ImageCaptioningOptions.parse({})
         bound = own.max_new_tokens or config.max_new_tokens or config.max_length
-        config.max_new_tokens, config.max_length = min(bound or self.bound, self.room), None
+        bound = min(bound or self.bound, self.room)
+        config.max_new_tokens, config.max_length = bound, None
         if own.num_beams is not None:
             config.num_beams = own.num_beams
         inputs = {
@@ -92,13 +101,16 @@ class Florence(Model[Image, R]):
             for name, each in batch.inputs.items()
         }
         tokens: Tensor = self.network.generate(**inputs, generation_config=config)
-        return [self._ended(row) for row in tokens.tolist()]
+        free = bound - (config.forced_eos_token_id is not None)
+        return [self._written(row, free) for row in tokens.tolist()]
 
-    def postprocess(self, output: list[list[int]], features: list[Features], options: FlorenceOptions) -> list[R]:
-        return [self._answer(tokens, each["size"]) for tokens, each in zip(output, features, strict=True)]
+    def postprocess(self, output: list[Written], features: list[Features], options: FlorenceOptions) -> list[R]:
+        for written, each in zip(output, features, strict=True):
+            each["truncated"] = not written.is_ended and not isinstance(options, ImageCaptioningOptions)
+        return [self._answer(written, each["size"]) for written, each in zip(output, features, strict=True)]
 
     @abstractmethod
-    def result(self, answer: Answer, tokens: list[int], size: tuple[int, int]) -> R:
+    def result(self, answer: Answer, written: Written, size: tuple[int, int]) -> R:
         """Make the result of what the processor read; `size` is the (width, height) of the image."""
 
     def _features(self, item: Image, options: FlorenceOptions) -> Features:
@@ -107,15 +119,15 @@ class Florence(Model[Image, R]):
             inputs = self.processor(images=[picture], text=[self.mark], return_tensors="pt")
         return {"inputs": dict(inputs), "size": picture.size, "options": options}
 
-    def _ended(self, tokens: list[int]) -> list[int]:
+    def _written(self, tokens: list[int], free: int) -> Written:
         """What was written after the token that the decoder starts with; what follows its end fills the row."""
-        last = next((at for at, token in enumerate(tokens) if at and token in self.ends), len(tokens) - 1)
-        return tokens[1 : last + 1]
+        last = next((at for at, token in enumerate(tokens) if at and token in self.ends), None)
+        return Written(tokens[1:] if last is None else tokens[1 : last + 1], last is not None and last <= free)
 
-    def _answer(self, tokens: list[int], size: tuple[int, int]) -> R:
-        text = self.processor.tokenizer.decode(tokens, skip_special_tokens=False)
+    def _answer(self, written: Written, size: tuple[int, int]) -> R:
+        text = self.processor.tokenizer.decode(written.tokens, skip_special_tokens=False)
         read = self.processor.post_process_generation(text, task=self.mark, image_size=size)
-        return self.result(read[self.mark], tokens, size)
+        return self.result(read[self.mark], written, size)
 
 
 class FlorenceCaptioner(Florence[Caption]):
@@ -134,11 +146,9 @@ class FlorenceCaptioner(Florence[Caption]):
                 fix=f"max_new_tokens={self.room} at most",
             )
 
-    def result(self, answer: str, tokens: list[int], size: tuple[int, int]) -> Caption:
-        ended = bool(tokens) and tokens[-1] in self.ends
-        return Caption.model_construct(
-            generated_text=answer, finish_reason="stop" if ended else "length", num_new_tokens=len(tokens)
-        )
+    def result(self, answer: str, written: Written, size: tuple[int, int]) -> Caption:
+        reason = "stop" if written.is_ended else "length"
+        return Caption.model_construct(generated_text=answer, finish_reason=reason, num_new_tokens=len(written.tokens))
 
 
 class FlorenceDetector(Florence[Detections]):
@@ -147,7 +157,7 @@ class FlorenceDetector(Florence[Detections]):
     mark = "<OD>"
     kind = "description_with_bboxes"
 
-    def result(self, answer: Answer, tokens: list[int], size: tuple[int, int]) -> Detections:
+    def result(self, answer: Answer, written: Written, size: tuple[int, int]) -> Detections:
         boxes = [
             Box.model_construct(label=label, score=1.0, xmin=box[0], ymin=box[1], xmax=box[2], ymax=box[3])
             for label, box in zip(answer["labels"], answer["bboxes"], strict=True)
@@ -161,7 +171,7 @@ class FlorenceReader(Florence[Page]):
     mark = "<OCR_WITH_REGION>"
     kind = "ocr"
 
-    def result(self, answer: Answer, tokens: list[int], size: tuple[int, int]) -> Page:
+    def result(self, answer: Answer, written: Written, size: tuple[int, int]) -> Page:
         lines = [
             TextLine.model_construct(text=text, score=1.0, corners=list(zip(quad[::2], quad[1::2], strict=True)))
             for text, quad in zip(answer["labels"], answer["quad_boxes"], strict=True)

@@ -1,5 +1,6 @@
 """Florence-2: what its processor reads in the tokens of `generate`, alone and in a batch; what cannot be read."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,23 @@ def test_too_many_tokens_and_a_processor_that_reads_no_places_are_refused(folder
     processor.save_pretrained(tmp_path)
     with pytest.raises(WeightsMissing, match="answers to <OD> are read"):
         duomo.load("object-detection", f"dir:{tmp_path}", device="cpu")
+
+
+@pytest.mark.parametrize("ends", [{}, {"forced_eos_token_id": 3, "min_new_tokens": 11}], ids=["open", "forced"])
+def test_what_the_bound_cuts_is_said_to_be_cut(tmp_path: Path, ends: dict[str, int]) -> None:
+    """Many checkpoints have an end written at the bound, whether they are done or not."""
+    photo, folder = pictures()[0], tiny_florence.florence2(tmp_path)
+    said_so = folder / "generation_config.json"
+    settings = json.loads(said_so.read_text())
+    if ends:
+        settings["suppress_tokens"].remove(3)
+    said_so.write_text(json.dumps(settings | {"max_new_tokens": 12} | ends))
+    for task in ("object-detection", "optical-character-recognition"):
+        [outcome] = duomo.load(task, f"dir:{folder}", device="cpu").map([photo])
+        assert outcome.meta.truncated
+    caption: Any = duomo.load("image-captioning", f"dir:{folder}", device="cpu")(photo)
+    assert (caption.finish_reason, caption.num_new_tokens) == ("length", 12)
+    every = sorted({*range(len(tiny_florence.VOCABULARY))} - {3})
+    said_so.write_text(json.dumps(settings | {"suppress_tokens": every}))
+    [outcome] = duomo.load("object-detection", f"dir:{folder}", device="cpu").map([photo])
+    assert not outcome.meta.truncated
