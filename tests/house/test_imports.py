@@ -1,5 +1,6 @@
 """Imports point one way, nothing imports in a circle, and plugins use the front door."""
 
+import re
 import sys
 
 import pytest
@@ -48,6 +49,15 @@ def test_the_parts_of_a_package_stand_on_floors(package):
 def test_every_room_of_the_core_has_its_layer():
     rooms = {name.split(".")[1] for name in modules() if name.startswith("duomo.")}
     assert rooms - {"__main__"} == set(HEIGHT), "say in LAYERS where the room stands"
+
+
+def test_the_pages_for_contributors_name_every_room_and_every_public_name():
+    drawing = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("## The rooms")[1].split("```")[1]
+    for room in HEIGHT:
+        assert re.search(rf"\b{room}\b", drawing), f"ARCHITECTURE.md does not draw {room}"
+    [names] = re.findall(r"public names: (.*?)\. `plugin", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)
+    for room in ROOMS:
+        assert re.search(rf"\.{room}`", names), f"CONTRIBUTING.md does not name duomo.{room}"
 
 
 @pytest.mark.parametrize("module", [name for name in modules() if name.startswith("duomo.")])
