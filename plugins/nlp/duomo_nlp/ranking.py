@@ -73,7 +73,8 @@ class TextRanking(Encoder[Candidates, SearchResult]):
     def postprocess(
         self, output: torch.Tensor, features: list[Features], options: TextRankingOptions
     ) -> list[SearchResult]:
-        numbers = iter((output.float().sigmoid() if self.is_sigmoid else output.float()).tolist())
+        # In double precision: a sigmoid of single precision is 1 from 17 on, and the order of the best texts is lost.
+        numbers = iter((output.cpu().double().sigmoid() if self.is_sigmoid else output.float()).tolist())
         results = []
         for each in features:
             scores = [max(next(numbers) for _ in pair) for pair in each["pairs"]]

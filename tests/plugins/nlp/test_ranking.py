@@ -1,10 +1,12 @@
 """Texts ranked by a query, against sentence-transformers' `CrossEncoder`; scores agree within 1e-5."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 from sentence_transformers import CrossEncoder
 from transformers import AutoModelForSequenceClassification
 
@@ -68,6 +70,22 @@ def test_a_long_text_is_an_error_cut_or_as_good_as_its_best_window(bert: duomo.R
     assert cut.meta.truncated
     best, first = ({hit.index: hit.score for hit in each.unwrap().hits}[1] for each in (whole, cut))
     assert best >= first - 1e-6
+
+
+def test_texts_that_all_answer_the_query_keep_their_order(checkpoint: Make) -> None:
+    """A sigmoid of single precision is 1 for each of these (haiku.rag#529): the order would be that of the texts."""
+    folder = checkpoint("bert", AutoModelForSequenceClassification, num_labels=1)
+    tensors = load_file(folder / "model.safetensors")
+    save_file(tensors | {"classifier.bias": tensors["classifier.bias"] + 20}, folder / "model.safetensors")
+    item = (QUERY, ["a dog", "the cat sat on the mat", "Ada met Bob in Paris", "a cat"])
+    found = duomo.load("text-ranking", f"dir:{folder}", device="cpu")(item).hits
+    set_activation(folder, "torch.nn.modules.linear.Identity")
+    numbers = {hit.index: hit.score for hit in duomo.load("text-ranking", f"dir:{folder}", device="cpu")(item).hits}
+    assert min(numbers.values()) > 17
+    assert [hit.index for hit in found] == sorted(numbers, key=lambda at: -numbers[at]) != [0, 1, 2, 3]
+    # What is left to 1, to a thousandth of itself.
+    left = [1 / (1 + math.exp(numbers[hit.index])) for hit in found]
+    assert [1 - hit.score for hit in found] == pytest.approx(left, rel=1e-3)
 
 
 @pytest.mark.parametrize("item", [(QUERY, []), (QUERY, "a text"), QUERY, {"query": QUERY}])
