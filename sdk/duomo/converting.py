@@ -173,8 +173,14 @@ def _from_adapter(folder: Path, base: Path, made: Path) -> None:
     try:
         with quiet(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # PEFT asks transformers so
+            warnings.filterwarnings("ignore", module="peft")  # of what is refused or mended here
             network = _base(folder, base, own)
-            merged = PeftModel.from_pretrained(network, str(folder), local_files_only=True).merge_and_unload()
+            _untie(network, folder, own)
+            adapted = PeftModel.from_pretrained(network, str(folder), local_files_only=True)
+            # Read once more: the first reading does not say which tensors had no place, and which places none.
+            found = adapted.load_adapter(str(folder), "default", local_files_only=True)
+            check_tensors(str(folder), found.missing_keys, found.unexpected_keys)
+            merged = adapted.merge_and_unload()
     except DuomoError:
         raise
     except Exception as error:  # of many kinds: methods that cannot be merged, another base, other shapes
@@ -214,6 +220,24 @@ def _base(folder: Path, base: Path, own: dict[str, list[int]]) -> Network:
     lost = [*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])]
     check_tensors(str(base), [name for name in lost if name not in own])
     return network
+
+
+def _untie(network: Network, folder: Path, own: dict[str, list[int]]) -> None:
+    """Give the head numbers of its own where an adapter has learned for it or for the embedding alone.
+
+    Merged into numbers that the two share, it would change both (peft#2018). The config keeps its word, by which some
+    architectures scale what the head reads; a head that is in the checkpoint counts.
+    """
+    from torch.nn import Parameter
+
+    head, embedding = network.get_output_embeddings(), network.get_input_embeddings()
+    if head is None or head.weight is not embedding.weight:
+        return
+    if read_config(folder, ADAPTER).get("ensure_weight_tying"):
+        return  # learned for both
+    places = tuple(f"{name}." for name, each in network.named_modules() if each is head or each is embedding)
+    if any(name.startswith(places) for name in own):
+        head.weight = Parameter(head.weight.detach().clone())
 
 
 def _check(requires: tuple[str, ...], what: str, extra: str) -> None:

@@ -1,6 +1,8 @@
 """Checkpoints as people hold them: GGUF files, adapters, quantised ones."""
 
 import json
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 import torch
 import transformers as tf
 from click.testing import CliRunner
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 import duomo
@@ -111,13 +113,60 @@ def test_an_adapter_on_another_base_is_refused(bert: Path, tmp_path: Path) -> No
 
 
 def test_a_head_that_neither_has_is_not_left_random(bert: Path, tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
     adapted(bert, tmp_path)
     file = tmp_path / "adapter_model.safetensors"
     save_file({name: each for name, each in load_file(file).items() if "classifier" not in name}, file)
     with pytest.raises(WeightsMismatch, match="does not fit"):
         duomo.load("text-classification", f"dir:{tmp_path}", device="cpu")
+
+
+def renamed(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"base_model.model.{name}" if "lora_" in name else name: each for name, each in tensors.items()}
+
+
+def halved(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: each for name, each in tensors.items() if "layer.1." not in name}
+
+
+def doubled(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return tensors | {name.replace("layer.1.", "layer.2."): each.clone() for name, each in tensors.items()}
+
+
+@pytest.mark.parametrize(("made", "fault"), [(renamed, "missing"), (halved, "missing"), (doubled, "unexpected")])
+def test_an_adapter_of_which_a_part_would_not_be_applied_is_refused(
+    bert: Path, tmp_path: Path, made: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]], fault: str
+) -> None:
+    """PEFT warns of what is missing and says nothing of what has no place (peft#1579): the base would answer."""
+    adapted(bert, tmp_path)
+    file = tmp_path / "adapter_model.safetensors"
+    save_file(made(load_file(file)), file)
+    with pytest.raises(WeightsMismatch, match=f"{fault} .*lora_"):
+        duomo.load("text-classification", f"dir:{tmp_path}", device="cpu")
+
+
+@pytest.mark.parametrize("learned", ["lm_head", "embed_tokens"])
+def test_an_adapter_of_a_head_that_shares_its_numbers_changes_the_one_alone(tmp_path: Path, learned: str) -> None:
+    """Merged into numbers that head and embedding share, it would change both (peft#2018)."""
+    import peft
+
+    torch.manual_seed(0)
+    base = tmp_path / "base"
+    sizes = SIZES | {"num_key_value_heads": 2, "initializer_range": 0.3, "tie_word_embeddings": True}
+    tf.LlamaForCausalLM(tf.LlamaConfig(**sizes, bos_token_id=2, eos_token_id=3)).save_pretrained(base)
+    words(base)
+    network = tf.AutoModelForCausalLM.from_pretrained(base)
+    how: Any = {"r": 2, "target_modules": [learned], "init_lora_weights": False, "lora_alpha": 64}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="peft")  # it warns of what is tried here
+        made = peft.get_peft_model(network, peft.LoraConfig(task_type=peft.TaskType.CAUSAL_LM, **how)).eval()
+        made.save_pretrained(str(tmp_path / "adapter"))
+    tokenizer = tf.AutoTokenizer.from_pretrained(base)
+    inputs = tokenizer("hello", return_tensors="pt", return_token_type_ids=False)
+    with torch.inference_mode():
+        written = made.generate(**inputs, max_new_tokens=12, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+    wanted = tokenizer.decode(written, skip_special_tokens=True)
+    with duomo.load("text-generation", f"dir:{tmp_path / 'adapter'}", device="cpu") as generate:
+        assert generate("hello", max_new_tokens=12).text == wanted
 
 
 def test_a_pickled_adapter_is_not_read(bert: Path, tmp_path: Path) -> None:
@@ -270,7 +319,6 @@ def test_a_quantised_checkpoint_runs_where_its_library_is(
 ) -> None:
     pytest.importorskip("compressed_tensors")
     from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
-    from safetensors.torch import save_file
 
     torch.manual_seed(0)
     plain: Any = tf.BertForSequenceClassification(tf.BertConfig(**SIZES | {"num_labels": 3})).eval()
