@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 import duomo
@@ -287,6 +288,21 @@ def test_a_stop_text_with_special_tokens_among_others_is_seen_and_never_shown(ma
     }.items():
         assert written(tokenizer, ids, [stop]).text == expected, stop
     assert written(tokenizer, [*tokenizer.encode("<s").ids, *tokenizer.encode(">x").ids], ["<s>"]).text == ""
+
+
+@pytest.mark.parametrize("stop", [[], ["<b>!"]])
+@pytest.mark.parametrize("kind", ["spaces", "metaspace", "wordpiece"])
+def test_a_special_token_between_words_takes_no_space_with_it(kind: str, stop: list[str]) -> None:
+    """The first word of a text has no space before it, and the word behind a special token is not the first."""
+    words = {"spaces": ["one", "two", "s"], "metaspace": ["▁one", "▁two", "s"], "wordpiece": ["one", "two", "##s"]}[
+        kind
+    ]
+    tokenizer = Tokenizer(models.WordLevel({word: at for at, word in enumerate(["<a>", "<b>", "</s>", *words])}))
+    tokenizer.add_special_tokens(["<a>", "<b>", "</s>"])
+    if kind != "spaces":
+        tokenizer.decoder = {"metaspace": decoders.Metaspace, "wordpiece": decoders.WordPiece}[kind]()
+    for ids in ([3, 0, 4], [0, 3, 1, 0, 4, 5], [3, 1, 5, 1, 1, 3], [1, 0, 4, 4, 1], [3, 4, 5, 0], [3, 77, 4]):
+        assert written(tokenizer, [*ids, 2], stop).text == tokenizer.decode(ids), ids
 
 
 def test_scores_that_are_not_finite_are_an_error_of_their_prompt(tiny: Tiny) -> None:

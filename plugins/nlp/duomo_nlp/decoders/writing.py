@@ -75,15 +75,25 @@ class Writer:
         # Only a few tokens are decoded again: those of the last piece, since some decoders treat a first token apart.
         if token in self._marks:
             self._held += self._undecoded() + self._marks[token]
-            self._window, self._shown = [], ""
+            if self._undecoded():
+                self._window, self._shown = [], ""
             return
         self._window.append(token)
         text = self.tokenizer.decode(self._window)
         if text.endswith(BROKEN):
             return
+        if text == self._shown and self._is_left_out(token):
+            self._window.pop()  # else the next word would be the first one of a text, which has no space before it
+            return
         self._held += text[len(self._shown) :]
         self._window = self._window[-1:]
         self._shown = self.tokenizer.decode(self._window)
+
+    def _is_left_out(self, token: int) -> bool:
+        """Whether an answer has nothing of it: a special token, or a row of the network that has no token."""
+        decode = self.tokenizer.decode
+        is_named = self.tokenizer.id_to_token(token) is not None
+        return not decode([token]) and (not is_named or bool(decode([token], skip_special_tokens=False)))
 
     def finish(self, reason: str) -> None:
         """End the answer with all that is held."""
