@@ -5,7 +5,7 @@ logits    for each token, whether the answer starts or ends there (Devlin et al.
 score     the start's probability times the end's, over all tokens of the context and the row's first token (in XLNet
           the last), which stands for "no answer"; all windows of a context share one normalisation (Clark and Gardner
           2018, https://arxiv.org/abs/1710.10723), so that scores of different windows can be compared
-answer    widened to whole words; text is context[start:end]
+answer    widened to whole words, without white space around it; text is context[start:end]
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class QuestionAnswering(Encoder[Question, Answers]):
         rows = iter(torch.split(output.float(), [len(row) for each in features for row in each["encodings"]]))
         results = []
         for each in features:
-            found = self._best(each["encodings"], [next(rows) for _ in each["encodings"]], options)
+            found = self._best(each, [next(rows) for _ in each["encodings"]], options)
             answers = [
                 Answer.model_construct(text=each["context"][start:end], score=score, start=start, end=end)
                 for score, start, end in found[: options.top_k]
@@ -95,9 +95,10 @@ class QuestionAnswering(Encoder[Question, Answers]):
         return results
 
     def _best(
-        self, encodings: list[Encoding], rows: list[Tensor], options: QuestionAnsweringOptions
+        self, features: Features, rows: list[Tensor], options: QuestionAnsweringOptions
     ) -> list[tuple[float, int, int]]:
         """(score, start, end) of distinct answers in characters of the context, the surest first."""
+        encodings: list[Encoding] = features["encodings"]
         totals = torch.cat([row[_may_hold(encoding)] for encoding, row in zip(encodings, rows, strict=True)])
         norm = totals.logsumexp(0).sum()
         # A text has no answer where its windows agree on that: the least sure of them decides.
@@ -108,7 +109,9 @@ class QuestionAnswering(Encoder[Question, Answers]):
         best: dict[tuple[int, int], float] = {}
         for encoding, row in zip(encodings, rows, strict=True):
             for score, first, last in _spans(encoding, row, options.max_answer_tokens):
-                place = _in_words(encoding, first, last)
+                place = _trimmed(features["context"], *_in_words(encoding, first, last))
+                if place[0] == place[1]:
+                    continue  # white space is no answer
                 best[place] = max(best.get(place, 0.0), float((score - norm).exp()))
         return sorted(((score, *place) for place, score in best.items() if score > none), key=lambda each: -each[0])
 
@@ -158,6 +161,13 @@ def _in_words(encoding: Encoding, first: int, last: int) -> tuple[int, int]:
     """Characters of the context from the start of the first token's word to the end of the last one's."""
     begin, finish = (_word(encoding, at) or encoding.offsets[at] for at in (first, last))
     return begin[0], finish[1]
+
+
+def _trimmed(context: str, start: int, end: int) -> tuple[int, int]:
+    """The same stretch without white space around it: to some tokenizers a tab or an end of line is a token."""
+    text = context[start:end]
+    start += len(text) - len(text.lstrip())
+    return start, start + len(text.strip())
 
 
 def _word(encoding: Encoding, at: int) -> tuple[int, int] | None:

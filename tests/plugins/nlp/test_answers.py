@@ -85,6 +85,17 @@ def test_a_batch_gives_what_each_item_gives_alone(runner: duomo.Runner[Any]) -> 
         assert one.top.score == pytest.approx(same.top.score, abs=1e-5)
 
 
+@pytest.mark.parametrize("context", ["  Ada\r\nBob\tParis  ", "Ada\u2003Bob\u00a0Paris", "\n\nAda\n\n"])
+def test_an_answer_has_no_white_space_around_it_and_is_not_white_space_alone(checkpoint: Make, context: str) -> None:
+    folder = checkpoint("roberta", AutoModelForQuestionAnswering)  # whose tokenizer makes tokens of tabs
+    answers = duomo.load("question-answering", f"dir:{folder}")((QUESTION, context), top_k=50).answers
+    assert answers
+    places = [(answer.start, answer.end) for answer in answers]
+    assert len(set(places)) == len(places)
+    for answer in answers:
+        assert answer.text == context[answer.start : answer.end] == answer.text.strip() != ""
+
+
 def test_an_answer_is_no_longer_than_asked_for(runner: duomo.Runner[Any]) -> None:
     for answer in runner((QUESTION, "a b c d e f g h"), max_answer_tokens=2, top_k=50).answers:
         assert len(answer.text.split()) <= 2
