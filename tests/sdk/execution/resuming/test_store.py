@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from duomo.errors import CannotWrite, StoreLocked, StoreMismatch, StoreProblem
 from duomo.execution.resuming.store import RunStore
@@ -67,6 +67,7 @@ def test_results_of_every_kind_come_back_the_same(path, result):
 
 @settings(max_examples=40)
 @given(name=st.text(), id=st.text(st.characters(codec=None), max_size=20))
+@example(name="a", id="\udc80")
 def test_any_text_and_any_name_come_back_the_same(tmp_path_factory, name, id):
     result = Classification.ranked([name.encode("utf-8", "ignore").decode()], [1.0])
     error = ItemError("E-X", id, why=name, traceback=name)
