@@ -42,9 +42,13 @@ def _message(value: Any) -> Any:
     content = value.get("content") if isinstance(value, dict) else None
     if not isinstance(content, list):
         return value
-    texts = [str(part.get("text", "")) for part in content if isinstance(part, dict) and part.get("type") == "text"]
-    if len(texts) != len(content):
+    parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+    if len(parts) != len(content):
         raise BadInput("a message holds a part that is not text", why="this model reads text only", fix="send text")
+    texts = [part for part in parts if isinstance(part, str)]
+    if len(texts) != len(parts):
+        fix = '{"type": "text", "text": "…"}'
+        raise BadInput("a part of a message has no text", why="its 'text' is left out, null or a number", fix=fix)
     return {**value, "content": "".join(texts)}
 
 

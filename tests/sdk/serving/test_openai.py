@@ -13,6 +13,13 @@ CHAT, EMBED, HEAR, SPEAK = "chat/completions", "embeddings", "audio/transcriptio
 HELLO = {"messages": [{"role": "user", "content": "one two three"}]}
 
 
+NO_TEXT = ({"text": None}, {"text": 5}, {})
+
+
+def said(*parts):
+    return {"messages": [{"role": "user", "content": list(parts)}]}
+
+
 @pytest.fixture
 def client(serve):
     return serve(*map(fakes.load, fakes.KINDS))
@@ -81,6 +88,7 @@ def test_settings_that_ask_for_nothing_are_taken(client, settings):
         (CHAT, {"stream_options": {"include_usage": True}}, 400, "'stream_options' cannot be honoured"),
         (CHAT, {"stream": True, "stream_options": {"usage": True}}, 400, "'usage' cannot be honoured"),
         (CHAT, {"max_tokens": 3, "max_completion_tokens": 4}, 400, "'max_completion_tokens' says another number"),
+        *((CHAT, said({"type": "text", **part}), 422, "a part of a message has no text") for part in NO_TEXT),
         (EMBED, {"dimensions": 1}, 400, "'dimensions' cannot be honoured"),
         (EMBED, {"input": [[1, 2]]}, 422, "a text or a list of texts"),
     ],
