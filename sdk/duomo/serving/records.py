@@ -22,6 +22,7 @@ from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.refusal import TooBusy
 from duomo.serving.replies import JsonReply, reply_to
 from duomo.serving.routes import caller_of, check_names, deadline_of, until_gone
+from duomo.serving.unopened import unopened
 from duomo.serving.wire import WireLimits, read_request, to_record
 
 
@@ -103,7 +104,7 @@ class AdapterRoutes:
                 why="they waited for their turn until then",
                 fix="give them more time, or send fewer at once",
             )
-        with sealed():
+        with sealed(), unopened(records):
             lines = []
             for each in adapter.map(records, audit=self._audit):
                 seen().item(each.error.code if each.error is not None else "", 0.0, 0.0)

@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import os
 import threading
+import urllib.request
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from duomo.serving.records import AdapterRoutes
 from duomo.serving.wire import WireLimits
@@ -61,6 +66,37 @@ def app_of(slow: Slow) -> tuple[AdapterRoutes, Any]:
     adapters: Any = {NAME: slow}
     routes = AdapterRoutes(adapters, WireLimits(), most_wait_s=1.0)
     return routes, Starlette(routes=[Route("/v1/adapters/{industry}/{name}", routes.judge, methods=["POST"])])
+
+
+@pytest.mark.parametrize("opens", [
+    lambda record: Path(record["scan"]).read_text("utf-8"),
+    lambda record: os.close(os.open(record["scan"].encode(), os.O_RDONLY)),
+    lambda record: os.listdir(os.path.dirname(record["scan"]) + "/../folder"),
+    lambda record: urllib.request.urlopen(Path(record["scan"]).as_uri()).read(),
+    lambda record: urllib.request.urlopen(record["address"]).read(),
+], ids=["a path", "bytes", "a folder", "a file by its address", "an address"])  # fmt: skip
+def test_what_a_record_names_is_not_opened_though_its_adapter_forgets_the_border(tmp_path, opens):
+    """One that opens a path of its own, or a text that no client named, still may."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/there").write_text("secret", "utf-8")
+    (tmp_path / "own").write_text("a lexicon", "utf-8")
+    record = {"scan": str(tmp_path / "folder/there"), "deep": [{"folder": f"{tmp_path}/./folder"}],
+              "address": "http://127.0.0.1:9/x.png"}  # fmt: skip
+
+    class Careless:
+        """An adapter of a stranger."""
+
+        def map(self, records, **_):
+            assert (tmp_path / "own").read_text("utf-8") == "a lexicon"
+            return [SimpleNamespace(error=None, to_json=lambda: "a verdict", of=opens(each)) for each in records]
+
+    adapters: Any = {NAME: Careless()}
+    routes = AdapterRoutes(adapters, WireLimits())
+    client = TestClient(Starlette(routes=[Route("/v1/adapters/{industry}/{name}", routes.judge, methods=["POST"])]))
+    reply = client.post(f"/v1/adapters/{NAME}", json={"records": [record]})
+    assert reply.status_code == 422
+    assert "must be sent as bytes" in reply.json()["error"]["what"]
+    assert (tmp_path / "folder/there").read_text("utf-8") == "secret"
 
 
 def test_records_whose_client_left_before_their_turn_are_not_judged():
