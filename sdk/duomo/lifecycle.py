@@ -141,5 +141,5 @@ def check_process(loaded_in: int, task: str) -> None:
             f"{task} was loaded in another process, {loaded_in}, of which this one is a fork",
             why="threads, locks and devices of a loaded model do not survive a fork: it could hang for good",
             fix="load it in this process: in gunicorn in post_fork or at the first request and without --preload, "
-            "in multiprocessing in the initializer of the pool or with the start method 'spawn'",
+            "in multiprocessing in the initializer of the pool, best with the start method 'spawn'",
         )

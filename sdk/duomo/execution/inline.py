@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from duomo.errors import BadOption, OptimizeRefused, SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, ItemResult, Job, ModelFacts
 from duomo.execution.devices import describe_and_release
+from duomo.execution.forks import enter_process
 from duomo.execution.progress import log_batch
 from duomo.execution.scheduling.intake import Reader
 from duomo.execution.scheduling.lanes import Lane
@@ -84,6 +85,7 @@ class InlineExecutor(Executor):
             )
         if plan.devices:
             job = job._replace(device=plan.devices[0])
+        enter_process()
         self._worker = Worker(job)
         return self._worker.meta(self.name)
 

@@ -1,5 +1,6 @@
 """A runner in many threads, and in a process that was forked after it was loaded."""
 
+import functools
 import multiprocessing
 import sys
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
 import duomo
 from duomo.errors import UsageProblem
@@ -98,14 +100,17 @@ def _in_a_fork(runner: duomo.Runner, answers) -> None:
             said.append(f"{error.what} | {error.fix}")
     with duomo.load("text-classification", "fake/echo", catalog=fake_catalog()) as own:
         said.append(own("loaded here").top.name)
+    said.append(str(torch.get_num_threads()))
     answers.put(said)
 
 
 @pytest.mark.multiproc
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
-def test_a_fork_after_loading_is_explained_and_may_load_its_own():
+def test_a_fork_after_loading_is_explained_and_may_load_its_own_with_one_thread(request):
     forks = multiprocessing.get_context("fork")
     answers = forks.SimpleQueue()
+    request.addfinalizer(functools.partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(2)
     with duomo.load("text-classification", "fake/echo", catalog=fake_catalog()) as runner:
         child = forks.Process(target=_in_a_fork, args=(runner, answers))
         child.start()
@@ -113,4 +118,6 @@ def test_a_fork_after_loading_is_explained_and_may_load_its_own():
         child.join(30)
         assert all("of which this one is a fork" in each and "post_fork" in each for each in said[:4])
         assert said[4] == "loaded here"
+        assert said[5] == "1", "torch would wait for good for threads of the process that it was forked from"
+        assert torch.get_num_threads() == 2
         assert runner("still here").top.name == "still here"
