@@ -65,7 +65,8 @@ class BgNbd(Artifact):
 
         The paper's closed form (equation 10) is c / (a - 1) times a difference of two numbers near one: where hardly
         anybody leaves, c is large and nothing of the difference is left. Its derivative by time has none, so that is
-        integrated, over the logarithm of time.
+        integrated, over the logarithm of time. By Pfaff's transformation the number of purchases is in none of the
+        series' large parameters; where that one overflows, since nearly everybody leaves, the other is taken.
         """
         from scipy.special import hyp2f1
 
@@ -74,8 +75,12 @@ class BgNbd(Artifact):
         top = np.log1p(time / (self.alpha + age))
         places, weights = np.polynomial.legendre.leggauss(_PLACES)
         at = top[:, None] * (places + 1) / 2
-        rates = r * hyp2f1(r + 1, a, a + b, -np.expm1(at)) * np.exp(at)
-        return np.asarray(rates @ weights * top / 2 * self.probability_alive(seen))
+        with np.errstate(over="ignore", invalid="ignore"):
+            rates = hyp2f1(a + self.b - self.r - 1, a, a + b, -np.expm1(-at)) * np.exp((1 - a) * at)
+            if not np.isfinite(rates).all():
+                other = hyp2f1(r + 1, a, a + b, -np.expm1(at)) * np.exp(at)
+                rates = np.where(np.isfinite(rates), rates, other)
+        return np.asarray((r * rates) @ weights * top / 2 * self.probability_alive(seen))
 
 
 class GammaGamma(Artifact):

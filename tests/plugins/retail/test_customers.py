@@ -6,6 +6,7 @@ from typing import Any
 import data
 import numpy as np
 import pytest
+import scipy.stats
 
 from duomo.errors import BadInput, UsageProblem
 from duomo_retail.buying import BgNbd, GammaGamma, Purchases
@@ -42,6 +43,25 @@ def test_expected_purchases_are_those_of_the_closed_form_and_have_no_hole_where_
     loyal = BgNbd(r=0.243, alpha=4.414, a=1e-6, b=4e8)
     assert loyal.expected_purchases(seen, 39.0) == pytest.approx((0.243 + x) / rest * 39, rel=1e-6)
     assert np.isfinite(BgNbd(r=0.243, alpha=4.414, a=1.0, b=2.4).expected_purchases(seen, 39.0)).all()
+
+
+@pytest.mark.parametrize(
+    ("r", "alpha", "a", "b", "x", "age", "time"),
+    [
+        (0.1, 0.1, 0.5, 1096.0, 1000, 10, 52),
+        (1.0, 0.5, 0.9, 1.0, 3000, 20, 100),
+        (0.5, 1.0, 2.0, 3.0, 10000, 50, 10),
+        (0.2, 4.0, 886.0, 18.0, 1, 1, 10),  # where nearly everybody leaves
+    ],
+)
+def test_expected_purchases_of_who_buys_all_the_time_are_the_mean_over_chances_to_leave(
+    r: float, alpha: float, a: float, b: float, x: int, age: int, time: float
+) -> None:
+    """Purchases of one who leaves with chance p, after the paper's equation 9, at 100,000 quantiles of p."""
+    model, seen = BgNbd(r=r, alpha=alpha, a=a, b=b), Purchases(*(np.array([float(each)]) for each in (x, age, age)))
+    p = scipy.stats.beta(a, b + x).ppf((np.arange(100_000) + 0.5) / 100_000)
+    mean = (-np.expm1(-(r + x) * np.log1p(p * time / (alpha + age))) / p).mean()
+    assert model.expected_purchases(seen, time) == pytest.approx(mean * model.probability_alive(seen), rel=1e-5)
 
 
 def test_customers_who_never_leave_are_expected_to_go_on() -> None:
