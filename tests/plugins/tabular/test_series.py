@@ -1,5 +1,6 @@
 """How series go on and what does not fit in: against statsforecast and the bare networks, and on made series."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,13 @@ import pandas as pd
 import pytest
 import torch
 import transformers as tf
+from click.testing import CliRunner
 
 import duomo
+from duomo.cli import cli
 from duomo.errors import BadInput, BadOption, WrongTask
 from duomo.inputs import Series
+from duomo.tasks import CORE_TASKS
 from tests.plugins.tabular import tiny_series as tiny
 
 MONTHS = np.arange(72)
@@ -228,3 +232,12 @@ def test_a_row_without_values_is_answered_with_how_a_series_is_named():
         Series.accept({"date": "2026-01-01", "sold": 13.1})
     assert "it has: date, sold" in caught.value.why
     assert "--field NAME" in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["time-series-forecasting", "time-series-anomaly-detection"])
+def test_the_example_of_a_task_runs_with_its_default_model(name: str) -> None:
+    pytest.importorskip("statsforecast")
+    [example] = [shlex.split(spec.example) for spec in CORE_TASKS if spec.name == name]
+    at = example.index("<<<")
+    done = CliRunner().invoke(cli, example[1:at], input=example[at + 1])
+    assert done.exit_code == 0, done.output

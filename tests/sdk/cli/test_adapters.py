@@ -88,6 +88,13 @@ def test_an_adapter_without_anything_to_fit_says_so_and_writes_nothing(duomo, ta
     assert not (tmp_path / "none").exists()
 
 
+def test_a_run_reads_files_or_follows_a_source(duomo):
+    nothing, both = duomo("adapt", "thermometer"), duomo("adapt", "thermometer", "x.csv", "--live", "tail:x.jsonl")
+    assert (nothing.exit_code, both.exit_code) == (2, 2)
+    assert "there is nothing to read" in nothing.stderr
+    assert "records and a live source are both named" in both.stderr
+
+
 def test_an_unknown_adapter_is_answered_with_the_nearest(duomo):
     for command in (("adapters", "show"), ("adapt",)):
         done = duomo(*command, "fake/thermometre", *["x.csv"] * (command == ("adapt",)))

@@ -51,7 +51,11 @@ class RecordsJob(Job[AdaptOptions]):
         self.findings: Counter[str] = Counter()
         if bool(options.sources) == bool(options.live):
             raise UsageProblem(
-                "name records to read, or a live source, and not both", fix=f"duomo adapt {options.adapter} SRC"
+                "records and a live source are both named" if options.live else "there is nothing to read",
+                why="a run reads files or follows a live source"
+                if options.live
+                else "no file and no live source is named",
+                fix=f"duomo adapt {options.adapter} SRC, or --live SOURCE",
             )
         if options.live:
             self.live = LiveInput(options.live, options.drop, (), record_of)

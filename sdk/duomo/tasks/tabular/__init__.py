@@ -28,7 +28,7 @@ TASKS = (
         "tabular.series",
         "how a series goes on",
         arguments="-p horizon=3",
-        item='{"values": [112, 118, 132, 129, 121, 135]}',
+        item='{"values": [112, 118, 132, 129, 121, 135, 148, 148]}',
     ),
     row(
         "time-series-anomaly-detection",
