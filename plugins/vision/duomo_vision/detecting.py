@@ -13,6 +13,7 @@ from transformers import (
     AutoModelForZeroShotObjectDetection,
     AutoTokenizer,
 )
+from transformers.models.owlvit.modeling_owlvit import OwlViTObjectDetectionOutput
 
 from duomo import Image, WeightsRef
 from duomo.errors import ExportRefused
@@ -21,7 +22,7 @@ from duomo.pretrained import load_network, load_processor
 from duomo.tasks.options import check_label_length
 from duomo.tasks.vision import ObjectDetectionOptions, ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Box, Detections
-from duomo_vision.dense import Dense, Group, Output
+from duomo_vision.dense import Dense, Group, Output, Read
 from duomo_vision.portable import image_settings, portable
 
 SOFTMAX = ("conditional_detr", "detr", "table-transformer", "yolos")
@@ -75,7 +76,7 @@ class ObjectDetector(Dense[Detections]):
 
 
 class ZeroShotObjectDetector(Dense[Detections]):
-    """OWL-ViT: each label has scores of its own, so one box may have several labels; an image is read once."""
+    """Labels are given on the spot; a network that reads them with each image has them again for each."""
 
     auto = AutoModelForZeroShotObjectDetection
 
@@ -112,6 +113,34 @@ class ZeroShotObjectDetector(Dense[Detections]):
             Group(group.inputs | {name: each.repeat(len(group.places), 1) for name, each in text.items()}, group.places)
             for group in super().collate(features)
         ]
+
+
+class OwlDetector(ZeroShotObjectDetector):
+    """OWL-ViT and OWLv2: each label has scores of its own, so one box may have several labels.
+
+    The parts of their ``forward``, but the labels of a batch are read once.
+    """
+
+    def collate(self, features: list[Features]) -> list[Group]:
+        text = features[0]["text"]
+        return [Group(group.inputs | text, group.places) for group in Dense.collate(self, features)]
+
+    def forward(self, batch: list[Group]) -> list[Read]:
+        """Scores and boxes of each group, in float32."""
+        ids, mask = batch[0].inputs["input_ids"], batch[0].inputs["attention_mask"]
+        vectors = self.network.base_model.get_text_features(ids, mask).pooler_output
+        vectors = vectors / torch.linalg.norm(vectors, dim=-1, keepdim=True)
+        is_label = ids[:, 0] > 0
+        return [
+            Read(self._seen(self.inputs(group)["pixel_values"], vectors, is_label), group.places) for group in batch
+        ]
+
+    def _seen(self, pixels: torch.Tensor, vectors: torch.Tensor, is_label: torch.Tensor) -> Output:
+        places, _ = self.network.image_embedder(pixels)
+        flat, count = places.flatten(1, 2), len(pixels)
+        logits, _ = self.network.class_predictor(flat, vectors.expand(count, -1, -1), is_label.expand(count, -1))
+        boxes = self.network.box_predictor(flat, places)
+        return OwlViTObjectDetectionOutput(logits=logits.float(), pred_boxes=boxes.float())
 
     def results(
         self, output: Output, sizes: list[tuple[int, int]], options: ZeroShotObjectDetectionOptions

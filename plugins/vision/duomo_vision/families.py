@@ -68,7 +68,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
         limits="of PP-DocLayout the boxes, not their outlines or reading order",
     ),
     "zero-shot-object-detection": _family(
-        "detecting:ZeroShotObjectDetector",
+        "detecting:OwlDetector",
         "OWL-ViT or OWLv2",
         "OwlViTForObjectDetection",
         "Owlv2ForObjectDetection",

@@ -1,6 +1,7 @@
 """Detection, segmentation and depth against transformers' pipelines: labels and pixels alike, scores within 1e-4,
 boxes within a pixel (theirs are whole numbers); a batch of pictures of any size gives what one by one gives."""
 
+import unittest.mock
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,24 @@ def test_labels_on_the_spot_have_the_boxes_of_the_pipeline(
             for mine, theirs in zip(found, wanted, strict=True):
                 assert mine[1] == pytest.approx(theirs[1], abs=1e-4)
                 assert mine[2:] == pytest.approx(theirs[2:], abs=1.01)
+
+
+@pytest.mark.parametrize("make", [tiny.owl_vit, tiny.owl_v2])
+def test_labels_on_the_spot_are_read_once_for_a_batch(folder: Any, photos: list[Any], make: Make) -> None:
+    network, _ = make()
+    model = duomo.load("zero-shot-object-detection", f"dir:{folder(make)}", device="cpu")
+    read: list[int] = []
+    text_model = type(network.base_model.text_model)
+    forward = text_model.forward
+
+    def counted(self: Any, input_ids: Any, **settings: Any) -> Any:
+        read.append(len(input_ids))
+        return forward(self, input_ids, **settings)
+
+    with unittest.mock.patch.object(text_model, "forward", counted):
+        found = [each.unwrap() for each in model.map(photos[:3], batch_size=3, labels=["a ball", "sky"], threshold=0.3)]
+    assert read == [2]
+    assert any(each.boxes for each in found)
 
 
 def test_a_label_of_too_many_tokens_and_a_template_without_a_place_are_refused(folder: Any, photos: list[Any]) -> None:
