@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import torch
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding, Tokenizer, processors
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from duomo import WeightsRef, pretrained
@@ -52,6 +52,39 @@ def load_tokenizer(weights: WeightsRef) -> tuple[PreTrainedTokenizerBase, Tokeni
     fast.no_padding()
     fast.no_truncation()
     return wrapper, fast
+
+
+SAYS_ITS_ENDS = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer")
+"""Classes whose first and last token were those of tokenizer_config.json until transformers 5, which does not look."""
+
+
+def set_ends(weights: WeightsRef, wrapper: PreTrainedTokenizerBase, fast: Tokenizer) -> None:
+    """Put tokens before and behind a text where the folder says so and its tokenizer.json does not (mteb#5237).
+
+    A vector of the last token, as that of e5-mistral, is one of another token without it.
+    """
+    said = read_json(weights, "tokenizer_config.json", beside=True)
+    if str(said.get("tokenizer_class")).removesuffix("Fast") not in SAYS_ITS_ENDS:
+        return
+    ids = fast.encode("a").ids
+    ends = {
+        "bos": (wrapper.bos_token, wrapper.bos_token_id, ids[:1]),
+        "eos": (wrapper.eos_token, wrapper.eos_token_id, ids[-1:]),
+    }
+    has = {name: id is not None and at == [id] for name, (_, id, at) in ends.items()}
+    asked = {name: bool(said.get(f"add_{name}_token", has[name])) and ends[name][1] is not None for name in ends}
+    if asked == has:
+        return
+    begin, end = (str(ends[name][0]) if asked[name] else "" for name in ("bos", "eos"))
+
+    def around(text: str, part: int) -> str:
+        return " ".join(f"{token}:{part}" for token in (begin, text, end) if token)
+
+    fast.post_processor = processors.TemplateProcessing(
+        single=around("$A", 0),
+        pair=f"{around('$A', 0)} {around('$B', 1)}",
+        special_tokens=[(str(token), int(id)) for name, (token, id, _) in ends.items() if asked[name]],
+    )
 
 
 def mostly_unknown(encoding: Encoding, unknown: int | None) -> bool:

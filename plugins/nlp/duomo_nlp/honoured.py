@@ -70,12 +70,15 @@ STEPS: dict[str, Entry] = {
     "Dropout": Entry("no effect", "only in training"),
 }  # fmt: skip
 """The steps of ``modules.json``."""
+_ENDS = "of tokenizers of Llama, Gemma and Cohere, where a text is read and none is written"
 TOKENIZER: dict[str, Entry] = {
     "truncation_side": Entry("applied", "which end of a text stays under `long=truncate`; a prompt keeps its end"),
     "model_max_length": Entry("applied", "where the config does not say less"),
     "model_input_names": Entry("applied", "`token_type_ids` where they are named and the network reads them"),
     "chat_template": Entry("applied", "for text-generation, where the option `chat` does not say otherwise"),
     "eos_token": Entry("applied", "ends an answer"),
+    "add_bos_token": Entry("applied", _ENDS),
+    "add_eos_token": Entry("applied", _ENDS),
     "padding_side": Entry("no effect", "encoders run without padding, decoders are padded on the left"),
 }
 """``tokenizer_config.json``, beside what the tokenizer does with a text, which is its own."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tokenizers import processors
 from transformers import AutoModel, AutoTokenizer
 
 import duomo
@@ -274,6 +275,31 @@ def test_steps_we_do_not_have_are_refused_rather_than_left_out(
 
 
 @pytest.mark.embedded
+@pytest.mark.parametrize(("begins", "ends"), [(True, True), (False, True), (None, True), (None, None), (False, None)])
+def test_a_text_begins_and_ends_as_the_folder_says(checkpoint: Make, begins: bool | None, ends: bool | None) -> None:
+    """transformers 5 takes tokenizer.json's word, where e5-mistral has no end: its vector is that of the end."""
+    folder = checkpoint("llama", AutoModel)
+    add_modules(folder, {"pooling_mode_lasttoken": True})
+    begun = processors.TemplateProcessing(single="<s> $A", pair="<s> $A $B:1", special_tokens=[("<s>", 0)])
+    change(folder / "tokenizer.json", post_processor=json.loads(begun.__getstate__()))
+    said = {"add_bos_token": begins, "add_eos_token": ends}
+    given = {name: value for name, value in said.items() if value is not None}
+    change(folder / "tokenizer_config.json", tokenizer_class="LlamaTokenizerFast", **given)
+    text = "the cat sat"
+    words = AutoTokenizer.from_pretrained(folder)(text, add_special_tokens=False).input_ids
+    ids = [*([] if begins is False else [0]), *words, *([2] if ends else [])]
+    with torch.no_grad():
+        wanted = AutoModel.from_pretrained(folder).eval()(torch.tensor([ids])).last_hidden_state[0, -1]
+    runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
+    [outcome] = runner.map([text], normalize=False)
+    assert outcome.meta.num_tokens == len(ids)
+    np.testing.assert_allclose(outcome.unwrap().vector, wanted, atol=1e-5)
+
+
+def change(file: Path, **entries: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | entries), "utf-8")
+
+
 def test_a_closed_model_is_gone_at_once() -> None:
     runner = duomo.load("semantic-search", "nlp/minilm", device="cpu")
     assert runner("planets", corpus=("stars", "bonds")).top.item == "stars"

@@ -16,7 +16,7 @@ from duomo import Model, WeightsRef
 from duomo.model import Features, In, R
 from duomo.pretrained import Network
 from duomo_nlp import parallel
-from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
+from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, set_ends
 from duomo_nlp.encoders import heads
 from duomo_nlp.encoders.rows import BUDGET, Rows, pack
 
@@ -79,6 +79,7 @@ class Encoder(Model[In, R]):
         cls.check(weights)
         network = load_network(cls.auto_of(weights), weights, device, dtype, unused=cls.unused)
         wrapper, tokenizer = load_tokenizer(weights)
+        set_ends(weights, wrapper, tokenizer)
         limit = max_tokens(network, wrapper, weights)
         tokenizer.enable_truncation(
             limit,
