@@ -175,11 +175,12 @@ def _from_adapter(folder: Path, base: Path, made: Path) -> None:
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # PEFT asks transformers so
             warnings.filterwarnings("ignore", module="peft")  # of what is refused or mended here
             network = _base(folder, base, own)
-            _untie(network, folder, own)
+            _untie(network, own)
             adapted = PeftModel.from_pretrained(network, str(folder), local_files_only=True)
             # Read once more: the first reading does not say which tensors had no place, and which places none.
             found = adapted.load_adapter(str(folder), "default", local_files_only=True)
-            check_tensors(str(folder), found.missing_keys, found.unexpected_keys)
+            surplus = [name for name in found.unexpected_keys if adapted.base_model.prefix in name]
+            check_tensors(str(folder), [name for name in found.missing_keys if not _is_shared(name)], surplus)
             merged = adapted.merge_and_unload()
     except DuomoError:
         raise
@@ -222,7 +223,12 @@ def _base(folder: Path, base: Path, own: dict[str, list[int]]) -> Network:
     return network
 
 
-def _untie(network: Network, folder: Path, own: dict[str, list[int]]) -> None:
+def _is_shared(name: str) -> bool:
+    """Whether a layer only refers to the tensor, which is held once (VB-LoRA, TinyLoRA, UniLoRA)."""
+    return any(part in name for part in ("vblora_vector_bank", "tinylora_v", "unilora_theta_d"))
+
+
+def _untie(network: Network, own: dict[str, list[int]]) -> None:
     """Give the head numbers of its own where an adapter has learned for it or for the embedding alone.
 
     Merged into numbers that the two share, it would change both (peft#2018). The config keeps its word, by which some
@@ -233,8 +239,6 @@ def _untie(network: Network, folder: Path, own: dict[str, list[int]]) -> None:
     head, embedding = network.get_output_embeddings(), network.get_input_embeddings()
     if head is None or head.weight is not embedding.weight:
         return
-    if read_config(folder, ADAPTER).get("ensure_weight_tying"):
-        return  # learned for both
     places = tuple(f"{name}." for name, each in network.named_modules() if each is head or each is embedding)
     if any(name.startswith(places) for name in own):
         head.weight = Parameter(head.weight.detach().clone())

@@ -53,13 +53,15 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def adapted(base: Path, folder: Path, named: str | None = None) -> Any:
+def adapted(base: Path, folder: Path, named: str | None = None, config: Any = None) -> Any:
     """An adapter that has learned something, as PEFT saves it; and the network it belongs to."""
     import peft
 
+    config = config or peft.LoraConfig(task_type=peft.TaskType.SEQ_CLS, r=2, target_modules=["query"])
+
     torch.manual_seed(1)
     network = tf.AutoModelForSequenceClassification.from_pretrained(base, num_labels=3)
-    made = peft.get_peft_model(network, peft.LoraConfig(task_type=peft.TaskType.SEQ_CLS, r=2, target_modules=["query"]))
+    made = peft.get_peft_model(network, config)
     for name, each in made.named_parameters():
         if "lora" in name:
             torch.nn.init.normal_(each, std=0.5)
@@ -144,9 +146,27 @@ def test_an_adapter_of_which_a_part_would_not_be_applied_is_refused(
         duomo.load("text-classification", f"dir:{tmp_path}", device="cpu")
 
 
-@pytest.mark.parametrize("learned", ["lm_head", "embed_tokens"])
-def test_an_adapter_of_a_head_that_shares_its_numbers_changes_the_one_alone(tmp_path: Path, learned: str) -> None:
-    """Merged into numbers that head and embedding share, it would change both (peft#2018)."""
+@pytest.mark.parametrize("kind", ["biases", "shared vectors"])
+def test_what_other_kinds_of_adapters_hold_fits(bert: Path, tmp_path: Path, kind: str) -> None:
+    """The bias of a head that is saved whole comes twice; layers of VB-LoRA refer to vectors that are held once."""
+    import peft
+
+    how: Any = {"task_type": peft.TaskType.SEQ_CLS, "target_modules": ["query"]}
+    vectors = peft.VBLoRAConfig(num_vectors=4, vector_length=8, topk=2, **how)
+    made = adapted(bert, tmp_path, config=peft.LoraConfig(r=2, bias="all", **how) if kind == "biases" else vectors)
+    with duomo.load("text-classification", f"dir:{tmp_path}", device="cpu") as classify:
+        scores = {label.name: label.score for label in classify("hello").labels}
+    inputs = tf.AutoTokenizer.from_pretrained(bert)("hello", return_tensors="pt")
+    with torch.inference_mode():
+        wanted = made(**inputs).logits.softmax(-1)[0].tolist()
+    assert [scores[f"LABEL_{at}"] for at in range(3)] == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize(("learned", "ties"), [("lm_head", False), ("embed_tokens", False), ("embed_tokens", True)])
+def test_an_adapter_of_a_head_that_shares_its_numbers_is_merged_as_it_was_learned(
+    tmp_path: Path, learned: str, ties: bool
+) -> None:
+    """Merged into numbers that head and embedding share, it would change both (peft#2018), or one of them twice."""
     import peft
 
     torch.manual_seed(0)
@@ -156,6 +176,8 @@ def test_an_adapter_of_a_head_that_shares_its_numbers_changes_the_one_alone(tmp_
     words(base)
     network = tf.AutoModelForCausalLM.from_pretrained(base)
     how: Any = {"r": 2, "target_modules": [learned], "init_lora_weights": False, "lora_alpha": 64}
+    if ties:
+        how["ensure_weight_tying"] = True
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="peft")  # it warns of what is tried here
         made = peft.get_peft_model(network, peft.LoraConfig(task_type=peft.TaskType.CAUSAL_LM, **how)).eval()
