@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import AutoImageProcessor
 
 from duomo import Image, Model, WeightsRef
-from duomo.imaging import Normalizing, decode, resizing
+from duomo.imaging import Normalizing, decode, find_resize
 from duomo.model import Features, In, R
 from duomo.pretrained import Network, Processor, labels_of, load_network, load_processor, narrow_images
 from duomo_vision import parallel
@@ -144,7 +144,7 @@ class Dense(Grouped[Image, R]):
         super().__init__(network, processor, weights)
         if self.fused_for:
             fuse_for_inference(self.network, self.fused_for, TRIAL)
-        self.resize = resizing(processor)
+        self.resize = find_resize(processor)
         self.normalize = None if self.resize is None else Normalizing.of(processor)
 
     def prepare(self, item: Image, options: Any) -> Features:

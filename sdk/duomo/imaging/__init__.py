@@ -2,6 +2,6 @@
 
 from duomo.imaging.decoding import decode
 from duomo.imaging.preparing import Preparation
-from duomo.imaging.resizing import MODES, Normalizing, OwnResize, Resize, resizing
+from duomo.imaging.resizing import MODES, Normalizing, OwnResize, Resize, find_resize
 
-__all__ = ["MODES", "Normalizing", "OwnResize", "Preparation", "Resize", "decode", "resizing"]
+__all__ = ["MODES", "Normalizing", "OwnResize", "Preparation", "Resize", "decode", "find_resize"]

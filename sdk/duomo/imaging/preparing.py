@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from duomo.imaging.decoding import decode
-from duomo.imaging.resizing import resizing
+from duomo.imaging.resizing import find_resize
 from duomo.pretrained import narrow_images
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Preparation:
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
-        self._resize = resizing(processor)
+        self._resize = find_resize(processor)
 
     def __call__(self, items: Sequence[Image]) -> Mapping[str, Tensor]:
         """Pixels (B, 3, H, W), and what else the processor gives, a row an image.

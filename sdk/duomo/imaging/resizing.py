@@ -122,8 +122,8 @@ class Normalizing:
         return {"pixel_values": pixels, **mask}
 
 
-def resizing(processor: BaseImageProcessor) -> Resize | OwnResize | None:
-    """The resizing of `processor` by itself; None if it cannot be taken out of it."""
+def find_resize(processor: BaseImageProcessor) -> Resize | OwnResize | None:
+    """Find the resizing of `processor`; None if it cannot be taken out of it."""
     return Resize.of(processor) or OwnResize.of(processor)
 
 

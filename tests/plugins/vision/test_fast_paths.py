@@ -34,7 +34,7 @@ from transformers import (
 import duomo
 from duomo.errors import BadInput, InputUnreadable
 from duomo.execution.speed.graph import NEEDS, plain
-from duomo.imaging import Normalizing, OwnResize, Resize, decode, decoding, resizing
+from duomo.imaging import Normalizing, OwnResize, Resize, decode, decoding, find_resize
 from duomo_vision.fusing import PackedConv2d, fuse_for_inference
 from duomo_vision.positions import keep_positions
 from tests.plugins.vision import tiny
@@ -230,7 +230,7 @@ def test_a_processor_that_does_more_than_resize_first_is_left_alone(processor: A
     ids=["yolos", "dpt"],
 )
 def test_a_processor_with_a_resizing_of_its_own_gives_the_same_in_parts(processor: Any, awkward: list[Any]) -> None:
-    resize, normalize = resizing(processor), Normalizing.of(processor)
+    resize, normalize = find_resize(processor), Normalizing.of(processor)
     assert isinstance(resize, OwnResize)
     assert normalize is not None
     for value in (awkward[0], awkward[1], awkward[4]):
