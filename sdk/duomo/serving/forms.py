@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from duomo.errors import BadInput, BadOption
-from duomo.inputs import Audio, Image, Text
+from duomo.inputs import Audio, Image, Prompt, Text, TextOrImage, Video
 from duomo.serving.wire import BESIDE, WireLimits, check_packing, check_query, header, parse_json, read_body
 
 if TYPE_CHECKING:
@@ -85,13 +85,14 @@ def task_body(fields: dict[str, str | bytes], task: type[Task[Any, Any, Any]], l
             )
     [(name, value), *others] = rest.items() or [("", "")]
     is_whole = not others and (isinstance(value, bytes) or name in ("input", ""))
-    whole = {name: _json(name, each, limits) if _is_json(parts.get(name)) else each for name, each in rest.items()}
+    written = {name for name, kind in parts.items() if is_json(kind)}
+    whole = {name: _json(name, each, limits) if name in written else each for name, each in rest.items()}
     return {"input": value if is_whole else whole, **body}
 
 
-def _is_json(kind: object) -> bool:
+def is_json(kind: object) -> bool:
     """Whether a part of an input is neither a text nor a file: lists of texts or numbers, tables."""
-    return kind is not None and not (isinstance(kind, type) and issubclass(kind, Text | Image | Audio))
+    return not (isinstance(kind, type) and issubclass(kind, Text | Prompt | TextOrImage | Image | Audio | Video))
 
 
 def _json(name: str, given: str | bytes, limits: WireLimits) -> object:

@@ -11,6 +11,7 @@ from duomo.client.encode import encode_item, encode_options
 from duomo.errors import DuomoError
 from duomo.inputs import Audio, Image, ImageChat, Prompt, TableRow, Text, TextOrImage, Video
 from duomo.serving.bodies import BODIES
+from duomo.serving.forms import is_json
 from duomo.serving.hosted import Hosted
 from duomo.tasks.base import Task
 from duomo.testing.samples import sample_for
@@ -192,8 +193,7 @@ def _form(input_class: type[object]) -> dict[str, object]:
 def _field(kind: object) -> dict[str, str]:
     if isinstance(kind, type) and issubclass(kind, Image | Audio | Video):
         return {"type": "string", "format": "binary"}
-    is_text = isinstance(kind, type) and issubclass(kind, Text | Prompt | TextOrImage)
-    return {"type": "string"} if is_text else {"type": "string", "contentMediaType": "application/json"}
+    return {"type": "string", "contentMediaType": "application/json"} if is_json(kind) else {"type": "string"}
 
 
 def _part(kind: Any) -> dict[str, Any]:

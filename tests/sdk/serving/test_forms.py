@@ -1,8 +1,11 @@
 """Forms: what they hold counts, or they are refused."""
 
+import typing
+
 import pytest
 
 import duomo
+import duomo.inputs
 import duomo.tasks
 from duomo import serving
 from duomo.serving.forms import task_body
@@ -86,6 +89,23 @@ def test_what_is_neither_text_nor_file_is_json_in_a_field():
     assert body('["a cat", "a dog"]') == {"image": b"bytes", "texts": ["a cat", "a dog"]}
     with pytest.raises(duomo.DuomoError, match="the field 'texts' of the form is not valid JSON"):
         body("a cat, a dog")
+
+
+def test_a_plugin_s_input_of_a_video_and_a_prompt_comes_as_a_file_and_a_text():
+    class Asked:
+        WIRE: typing.ClassVar = {"video": duomo.inputs.Video, "prompt": duomo.inputs.Prompt, "times": list[float]}
+
+    class Ask(duomo.tasks.ImageTextRetrieval):
+        Input = Asked
+
+    fields: dict[str, str | bytes] = {
+        "video": b"\0bytes",
+        "prompt": "What is shown?",
+        "times": "[0.5]",
+        "options": "{}",
+    }
+    wanted = {"video": b"\0bytes", "prompt": "What is shown?", "times": [0.5]}
+    assert task_body(fields, Ask, serving.WireLimits())["input"] == wanted
 
 
 def test_a_form_without_a_length_is_counted_while_it_is_read(serve):
