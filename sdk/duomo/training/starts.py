@@ -100,6 +100,12 @@ def find_start(task: str, model: str | None, catalog: Catalog) -> Start:
     return Start(fitting[0], weights, reference, "" if found.is_family else found.license)
 
 
+def _instead(known: str) -> str:
+    """Say what starts where the architecture that was asked for does not."""
+    start = "start from a checkpoint: duomo.finetune(…, model='dir:PATH')  (-m dir:PATH without --architecture)"
+    return f"architecture='{known}'  (--architecture {known}), or {start}" if known else start
+
+
 def find_scratch(task: str, architecture: str, size: str, catalog: Catalog) -> Start:
     """Who builds `architecture` from random numbers for a task; the first that there is, and its first size, if empty.
 
@@ -116,8 +122,8 @@ def find_scratch(task: str, architecture: str, size: str, catalog: Catalog) -> S
         raise UnknownModel(
             f"no architecture '{name}' to start from random numbers for {task}" if name
             else f"nothing starts from random numbers for {task}",
-            why=f"there are {', '.join(known)}" if known else "no installed plugin builds one",
-            fix=did_you_mean(name, known) or "architecture=…  (--architecture), or duomo.finetune",
+            why=f"those that can are: {', '.join(known)}" if known else "no installed plugin builds one",
+            fix=did_you_mean(name, known) or _instead(next(iter(known), "")),
         )  # fmt: skip
     spec, sizes = known[name]
     if size and size not in sizes:

@@ -344,8 +344,12 @@ def test_an_architecture_or_a_size_that_is_not_there_names_those_that_are(tmp_pa
     assert "llama" in caught.value.why
     with pytest.raises(UnknownModel, match="has no size 'huge'"):
         duomo.pretrain("text-generation", CORPUS, architecture="llama", size="huge", out=tmp_path / "out")
-    with pytest.raises(UnknownModel, match="nothing starts from random numbers for summarization"):
+    with pytest.raises(UnknownModel, match="nothing starts from random numbers for summarization") as caught:
         duomo.pretrain("summarization", CORPUS, out=tmp_path / "out")
+    assert caught.value.fix.startswith("start from a checkpoint: duomo.finetune(")
+    with pytest.raises(UnknownModel) as caught:
+        duomo.pretrain("fill-mask", CORPUS, architecture="zzz", out=tmp_path / "out")
+    assert caught.value.fix.startswith("architecture='bert'  (--architecture bert), or start from a checkpoint")
 
 
 def test_a_pre_training_that_is_stopped_goes_on_bit_for_bit(tmp_path):
