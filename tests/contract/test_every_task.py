@@ -49,7 +49,7 @@ def test_a_task_says_what_becomes_of_a_long_input(spec: TaskSpec) -> None:
 
 PACKAGED = {
     **dict.fromkeys(
-        ("face-detection", "face-landmarks", "optical-character-recognition", "page-orientation"),
+        ("face-detection", "face-landmarks", "page-orientation"),
         "transformers has no class that does it alone; the networks of packages are read here",
     ),
     **dict.fromkeys(
