@@ -1,10 +1,12 @@
 """Drift: alarms on streams that shift, none on twenty that do not."""
 
 import asyncio
+import io
 import math
 import random
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import duomo
@@ -168,6 +170,19 @@ def test_an_image_is_as_bright_as_its_mean_grey_and_a_clip_as_loud_as_its_power(
     assert loudness((tone, 16_000)) == pytest.approx(-3.01, abs=0.05)
     assert loudness((tone / 10, 16_000)) == pytest.approx(-23.01, abs=0.05)
     assert (loudness((0 * tone, 16_000)), brightness(b"no image"), loudness("/etc/hostname")) == (-100, None, None)
+
+
+def test_a_page_of_a_pdf_is_not_drawn_again_to_be_looked_at(png):
+    """Another process draws it, whose time is nobody's share."""
+
+    async def is_looked_at(content):
+        Senses(Image).look(content, Drift())
+        return len(asyncio.all_tasks()) > 1
+
+    page = io.BytesIO()
+    PIL.Image.open(io.BytesIO(png)).convert("RGB").save(page, "PDF")
+    assert asyncio.run(is_looked_at(png))
+    assert not asyncio.run(is_looked_at(page.getvalue()))
 
 
 @pytest.mark.parametrize(

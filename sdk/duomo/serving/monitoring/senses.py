@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 
 from duomo.errors import DuomoError
 from duomo.inputs import Audio, Image
+from duomo.inputs.pdf import MAGIC as PDF
 from duomo.inputs.seal import sealed
 from duomo.serving.monitoring.drift import Drift
 
 SHARE = 0.05
 """Of the time of one processor, at most: after each item that was decoded the next ones are left out."""
 MOST_BYTES = 8 * 1024**2
-"""Larger files are left out."""
+"""Larger files are left out, and so are pages of PDFs: they are drawn in another process, whose time nobody counts."""
 SILENCE_DB = -100.0
 
 
@@ -37,7 +38,7 @@ class Senses:
         if self._looking is not None or time.monotonic() < self._next:
             return
         name, given = self._part(item)
-        if name and not (isinstance(given, bytes) and len(given) > MOST_BYTES):
+        if name and not (isinstance(given, bytes) and (len(given) > MOST_BYTES or given.startswith(PDF))):
             self._looking = asyncio.get_running_loop().create_task(self._measure(name, given, drift))
 
     def _part(self, item: object) -> tuple[str, object]:
