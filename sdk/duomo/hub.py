@@ -28,7 +28,7 @@ def download(name: str, revision: str) -> Path:
         folder = huggingface_hub.snapshot_download(
             name, revision=revision or None, local_files_only=offline, allow_patterns=_FILES
         )
-    except (HFValidationError, OSError) as error:  # an OSError are those of the hub and of the network, too
+    except (HFValidationError, OSError) as error:  # errors of the hub and of the network are OSErrors
         raise _refused_by_hub(error, name, revision) or _not_read(error, name, offline) from None
     return Path(folder)
 

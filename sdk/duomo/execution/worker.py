@@ -252,10 +252,8 @@ class Worker:
             check_result(self.job, "merge", result)
         except Exception as error:
             return ItemResult(error=ItemError.of(error))
-        was_cut, num_tokens = (
-            any(each.truncated for each in item_results),
-            sum(each.num_tokens for each in item_results),
-        )
+        was_cut = any(each.truncated for each in item_results)
+        num_tokens = sum(each.num_tokens for each in item_results)
         return ItemResult(result, None, was_cut, len(item_results), num_tokens=num_tokens)
 
 

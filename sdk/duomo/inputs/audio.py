@@ -33,9 +33,8 @@ _SLOWEST = 1000
 """Hertz; telephones have 8,000."""
 _USUAL_RATE = 48_000
 """Hertz; audio clips of `Limits.audio_seconds` at this rate are still taken, denser ones have to be shorter."""
-
-
 _READ = ("WAV", "FLAC", "Ogg", "MP3")
+"""What `looks_like` calls the formats that are read."""
 _LAST_GUESS = ("resource fork", "bad data offset")
 """What libsndfile says of bytes it knows nothing of: it takes them for the last of its formats, SD2."""
 
