@@ -82,6 +82,7 @@ def show_adapter(app: App, /, adapter: str, output: str) -> None:
         "not for": "; ".join(spec.not_for),
         "industry": spec.industry,
         "reads": ", ".join(spec.inputs),
+        "columns": ", ".join(f"{column} ({meaning})" for meaning, column in schemas.get("columns", {}).items()),
         "tasks": ", ".join(spec.tasks) or "none of the core's: it does its own maths",
         "risk": f"{spec.risk}; human review {spec.human_review}",
         "supports": ", ".join(spec.regimes),
@@ -197,7 +198,9 @@ def _schemas(spec: AdapterSpec) -> dict[str, Any]:
 
     cls = adapter_class(spec)
     takes = getattr(cls.Input, "model_json_schema", None)
+    named = {"key": cls.key_field, "group": cls.group_field, "time": cls.time_field, "answer": cls.label_field}
     return {
+        "columns": {meaning: column for meaning, column in named.items() if column},
         "input": takes() if takes is not None else {},
         "output": cls.Output.model_json_schema(),
         "result": DomainResult[cls.Output].model_json_schema(),  # type: ignore[name-defined]

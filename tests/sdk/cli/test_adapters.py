@@ -54,6 +54,7 @@ def test_an_adapter_is_shown_with_what_it_is_not_for(duomo):
         "fake/thermometer 1:",
         "not for   real machines",
         "human review advised",
+        "columns   machine (key), machine (group), time (time), failed (answer)",
         "celsius: number",
         "excess: number",
     ):
@@ -61,6 +62,7 @@ def test_an_adapter_is_shown_with_what_it_is_not_for(duomo):
     shown = json.loads(duomo("adapters", "show", "thermometer", "-o", "json").stdout)
     assert shown["input"]["properties"]["celsius"]["type"] == "number"
     assert "decision" in shown["result"]["properties"]
+    assert shown["columns"] == {"key": "machine", "group": "machine", "time": "time", "answer": "failed"}
     assert shown["plugin"] == "in-process"
 
 
