@@ -44,7 +44,7 @@ FOREIGN = frozenset(
     """
     ich ist nicht und das der ein eine einen einem einer für auf sich auch wie wir sie haben habe heute keine kein
     zum zur bei nach aus oder aber noch nur wenn doch sind wird werden über guten hallo danke bitte
-    je ne pas que qui avec elle nous vous sont mais cette ces où aux une suis bonjour merci
+    je ne pas que qui avec elle nous vous sont mais cette ces où une suis bonjour merci
     pero como está estoy tengo muy hola gracias
     della nel gli è anche questo più grazie
     não uma mais foi ele você são obrigado
