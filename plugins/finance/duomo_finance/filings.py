@@ -56,10 +56,11 @@ CURRENCIES = frozenset(
         "KWD KYD KZT LAK LBP LKR LRD LSL LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN "
         "NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP "
         "SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED "
-        "VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG ZWL EEK SKK SIT MTL CYP "
+        "VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG ZWL EEK SKK SIT MTL CYP BYR MRO STD VEF XDR ZMK "
     ).split()
 )
-"""ISO 4217, with some that old filings have. MWH and BBL are three capitals and no money."""
+"""ISO 4217, with some that old filings have, and the drawing rights of the IMF.
+MWH and BBL are three capitals and no money."""
 
 
 class DocField(Result):

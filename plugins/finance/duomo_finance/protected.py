@@ -10,11 +10,12 @@ from collections.abc import Iterable
 PROTECTED_WORDS = frozenset(
     "age sex gender marital married divorced widowed race racial ethnic ethnicity afam hispanic religion religious "
     "nationality citizenship birth born dob birthdate birthday pregnant pregnancy maternity disability disabled caste "
+    "birthplace birthyear "
     # German, French, Spanish, Italian, Portuguese, Dutch, without accents
     "geschlecht alter geburtsdatum geburtstag geburtsjahr geburtsort familienstand religion konfession nationalitaet "
     "nationalitat staatsangehorigkeit staatsangehoerigkeit staatsburgerschaft staatsbuergerschaft "
     "behinderung schwerbehindert schwanger herkunft "
-    "sexe naissance nationalite matrimoniale matrimonial handicap ethnie "
+    "religione religiao religie sexe naissance nationalite matrimoniale matrimonial handicap ethnie "
     "sexo genero edad nacimiento nacionalidad discapacidad "
     "sesso genere nascita nazionalita coniugale disabilita "
     "idade nascimento nacionalidade geslacht leeftijd geboortedatum geboortejaar nationaliteit burgerlijke".split()
@@ -38,6 +39,16 @@ PROTECTED_VALUES = (
     frozenset({"homme", "femme"}),
     frozenset({"hombre", "mujer"}),
     frozenset({"masculino", "femenino"}),
+    frozenset({"masculino", "feminino"}),
+    frozenset({"homem", "mulher"}),
+    frozenset({"uomo", "donna"}),
+    frozenset({"maschio", "femmina"}),
+    frozenset({"man", "vrouw"}),
+    frozenset({"celibataire", "marie"}),
+    frozenset({"soltero", "casado"}),
+    frozenset({"solteiro", "casado"}),
+    frozenset({"celibe", "coniugato"}),
+    frozenset({"ongehuwd", "gehuwd"}),
     frozenset({"ledig", "verheiratet"}),
     frozenset({"married", "widowed"}),
     frozenset({"married", "never married"}),

@@ -351,6 +351,7 @@ def test_an_event_that_no_answer_has_is_refused_with_the_answers_there_are():
     ("name", "values"),
     [("Geschlecht", "12"), ("sexe", "12"), ("Alter", "12"), ("edad", "12"), ("birth_year", "12"),
      ("Geburtsdatum", "12"), ("code7", ("männlich", "weiblich")), ("code7", ("Mr.", "Mrs.")),
+     ("code7", ("célibataire", "marié")), ("code7", ("uomo", "donna")), ("Religione", "12"), ("birthplace", "12"),
      ("code7", ("Married", "Never married"))],
 )  # fmt: skip
 def test_protected_bases_are_known_in_other_languages_and_by_how_people_are_addressed(name, values):

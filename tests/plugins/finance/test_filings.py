@@ -192,6 +192,9 @@ def test_a_unit_of_energy_is_no_currency():
     unit = '<xbrli:unit id="mwh"><xbrli:measure>utr:MWH</xbrli:measure></xbrli:unit>'
     _, result = fields(instance(BALANCE + unit + '<us:Sold contextRef="year" unitRef="mwh" decimals="0">5</us:Sold>'))
     assert (result.payload.currencies, result.findings) == (["USD"], [])
+    unit = '<xbrli:unit id="old"><xbrli:measure>iso4217:VEF</xbrli:measure></xbrli:unit>'
+    _, result = fields(instance(BALANCE + unit + '<us:Sold contextRef="year" unitRef="old" decimals="0">5</us:Sold>'))
+    assert result.payload.currencies == ["USD", "VEF"]
 
 
 def test_entities_that_expand_or_read_files_are_refused():
