@@ -126,6 +126,17 @@ def test_signals_say_how_large_and_how_sure_and_not_what(serve, faulty):
     assert size_of({"a": b"xy", "b": ["z", 7]}) == 4.0
 
 
+@pytest.mark.parametrize(("item", "sign"), [
+    ("The end", "The end"),
+    ({"question": "Is it far?", "context": "No."}, "Is it far?"),
+    ({"messages": [{"role": "user", "content": "We saw it."}]}, "We saw it."),
+    ({"age": 31, "sex": "f", "city": "Oslo"}, ""),
+])  # fmt: skip
+def test_a_language_is_that_of_a_text_and_the_cells_of_a_row_have_none(item, sign):
+    found = signals_of(item, outcome_of(0, "0", Embedding(vector=[1.0]), None, duomo.Meta("a", "b")))
+    assert found.get("language", "") == (language_sign(sign) if sign else "")
+
+
 def test_a_vector_has_signals_and_an_angle():
     vector = Embedding(vector=[1.0, 2.0, 3.0, 4.0])
     meta = duomo.Meta("feature-extraction", "fake")

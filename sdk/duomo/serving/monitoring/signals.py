@@ -16,6 +16,8 @@ from duomo.tasks.base import Result
 R = TypeVar("R", bound=Result)
 MEASURED = ("labels", "vector", "text", "boxes")
 """Fields of a result that something is measured of."""
+TEXTS = ("text", "question", "query", "source", "prompt")
+"""Parts of an input whose language is looked for, the first that is there."""
 READ = 500
 """Characters of a text whose language is looked for."""
 BUCKETS = 64
@@ -75,9 +77,9 @@ def language_sign(text: str) -> str:
 
 
 def _text_of(item: object) -> str:
-    """Return a text, the first of a mapping, or what was said last in a chat."""
+    """Return a text, that of an input of several parts, or what was said last in a chat; rows of a table have none."""
     if isinstance(item, Mapping):
-        item = item.get("messages") or next((each for each in item.values() if isinstance(each, str)), "")
+        item = item.get("messages") or next((item[name] for name in TEXTS if name in item), "")
     if isinstance(item, list) and item and isinstance(item[-1], Mapping):
         item = item[-1].get("content")
     return item if isinstance(item, str) else ""
