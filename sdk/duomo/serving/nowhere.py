@@ -14,13 +14,16 @@ from duomo.serving.replies import error_reply
 UPGRADE = {"connection": "upgrade", "upgrade": "websocket"}
 
 
-async def not_found(request: Request, _: Exception) -> Response:
+async def not_found(request: Request, error: Exception) -> Response:
     """Say what there is instead: other methods of the address, the same as a websocket, or the nearest address."""
     scope, routes = request.scope, request.app.routes
     what = f"there is no {request.method} {request.url.path:.80}"
-    methods = sorted({method for route in routes if _fits(route, scope) for method in getattr(route, "methods", ())})
-    if methods:
-        return _reply(405, what, f"it takes {', '.join(methods)}", "take one of those", {"allow": ", ".join(methods)})
+    fitting = [route for route in routes if _fits(route, scope)]
+    methods = {method for route in fitting for method in getattr(route, "methods", None) or ()}
+    # The route of an endpoint that is a class has none: the class refuses a method, and says which it takes.
+    allowed = ", ".join(sorted(methods)) or (getattr(error, "headers", None) or {}).get("Allow", "")
+    if allowed:
+        return _reply(405, what, f"it takes {allowed}", "take one of those", {"allow": allowed})
     if any(_fits(route, {**scope, "type": "websocket"}) for route in routes):
         return _reply(426, what, "this address is a websocket", f"ws://…{request.url.path:.80}", UPGRADE)
     fix = f"GET {scope.get('root_path', '')}/openapi.json lists all"

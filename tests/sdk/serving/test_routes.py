@@ -5,6 +5,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.endpoints import HTTPEndpoint
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from duomo import serving
 
 ONE = "/v1/tasks/text-classification"
 
@@ -110,6 +116,20 @@ def test_a_method_that_a_route_has_not_is_answered_with_those_it_has(serve):
         assert (reply.status_code, reply.json()["error"]["code"]) == (405, "E-ROUTE")
         assert reply.headers["allow"] == allowed
         assert reply.json()["error"]["why"] == f"it takes {allowed}"
+
+
+def test_a_class_of_methods_beside_our_routes_answers_as_they_do(faulty):
+    class Own(HTTPEndpoint):
+        async def get(self, request):
+            return PlainTextResponse("mine")
+
+    app = serving.app([faulty])
+    app.router.routes.append(Route("/own", Own))
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get("/own").text == "mine"
+        reply = client.post("/own")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "GET, HEAD")
+    assert reply.json()["error"]["code"] == "E-ROUTE"
 
 
 @pytest.mark.parametrize(
