@@ -296,6 +296,17 @@ def test_a_text_begins_and_ends_as_the_folder_says(checkpoint: Make, begins: boo
     np.testing.assert_allclose(outcome.unwrap().vector, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize(("kind", "named"), [("bert", "RobertaTokenizerFast"), ("roberta", "MPNetTokenizerFast")])
+def test_the_tokenizer_is_that_of_its_file_whatever_class_is_named(checkpoint: Make, kind: str, named: str) -> None:
+    """transformers 5 builds the class around the vocabulary of the file: each letter became a token (#45701)."""
+    folder = checkpoint(kind, AutoModel)
+    texts = ["the cat sat on the mat.", "Ada met Bob"]
+    before = [outcome.unwrap().vector for outcome in duomo.load("feature-extraction", f"dir:{folder}").map(texts)]
+    change(folder / "tokenizer_config.json", tokenizer_class=named)
+    outcomes = duomo.load("feature-extraction", f"dir:{folder}").map(texts)
+    np.testing.assert_allclose([outcome.unwrap().vector for outcome in outcomes], before, atol=1e-6)
+
+
 def change(file: Path, **entries: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | entries), "utf-8")
 
