@@ -130,7 +130,7 @@ def test_a_table_of_the_command_line_is_a_file(folder: Path, tmp_path: Path) -> 
         ("a,b\n", "no rows"),
         ({"a": [["x"], "y"]}, "a cell of this table is a list"),
         ([{"a": {"b": 1}}], "a cell of this table is a dict"),
-        ([{"a": np.zeros(2)}], "a cell of this table is a ndarray"),
+        ([{"a": np.zeros(2)}], "a cell of this table is an ndarray"),
     ],
 )
 def test_an_uneven_table_is_refused(value: Any, what: str) -> None:

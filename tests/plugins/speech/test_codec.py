@@ -12,6 +12,8 @@ from duomo.errors import BadOption, InputTooLong, WeightsMismatch
 from tests.plugins.speech import tiny
 
 RATE = 8000
+STEP = 1.01 / 2**15
+"""A step of 16 bits."""
 CLASSES: dict[str, Any] = {"encodec": tf.EncodecModel, "dac": tf.DacModel, "mimi": tf.MimiModel}
 
 
@@ -62,7 +64,10 @@ def test_codes_and_sound_are_those_of_transformers_alone_and_in_a_batch(codec):
             assert len(result.samples) == len(clip)
             kept = min(len(made), len(clip))
             np.testing.assert_allclose(result.samples[:kept], made[:kept].clip(-1, 1), atol=1e-4)
-            assert result == runner(item, num_codebooks=count)
+            alone = runner(item, num_codebooks=count)
+            assert alone.codes == result.codes
+            # A batch adds up in another order: where a sample lies between two steps of 16 bits, either is right.
+            np.testing.assert_allclose(result.samples, alone.samples, atol=STEP)
 
 
 def test_all_codebooks_are_kept_unless_fewer_are_asked_for(codec):

@@ -134,7 +134,7 @@ def test_a_folder_without_classes_is_refused_and_a_file_outside_of_them_named(tm
         (["x"], {}, BadInput, "or a mapping of columns"),
         ([["x", "z"]], {}, BadInput, """a pair, ("…", "label")"""),
         ("", {}, InputMissing, "no data is named"),
-        (7, {}, UsageProblem, "rows cannot come from a int"),
+        (7, {}, UsageProblem, "rows cannot come from an int"),
         ({"text": "x"}, {}, UsageProblem, "rows cannot come from a dict"),
         ("nowhere.csv", {}, InputMissing, "no data at 'nowhere.csv'"),
     ],
