@@ -10,18 +10,27 @@ from typing import Any, NamedTuple
 from duomo.counting import a_type
 from duomo.data.examples import Example
 from duomo.data.sources import Columns, RawRow, choose_columns, rows_of, split_row
+from duomo.data.words import is_words, join_words
 from duomo.errors import BadInput
-from duomo.inputs import Audio, Image, Prompt, Text
+from duomo.inputs import Audio, Image, Prompt, Text, TextPair
 from duomo.inputs.advice import is_missing
 from duomo.outcome import ItemError
 
 INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (Text, ("text", "sentence", "content")),
+    (Text, ("text", "sentence", "content", "tokens", "words")),
     (Prompt, ("text", "messages", "content")),
     (Image, ("image", "file_name", "file", "path")),
     (Audio, ("audio", "file_name", "file", "path")),
 )
 """Usual columns of the inputs that are one value; other inputs are read from the whole row."""
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("question", "sentence"),
+    ("question", "passage"),
+)
+"""Usual columns of two texts, as in GLUE, SuperGLUE and SNLI."""
 
 
 class Read(NamedTuple):
@@ -67,6 +76,7 @@ def read_examples(
             value, found = split_row(row, columns, takes_files)
             if label is not None and _has_none(found):
                 raise _without_label(row, label)
+            value, found = _as_accepted(task.Input, value, found)
             examples.append(Example(row.id, task.Input.accept(value), found))
         except Exception as error:  # the input class of a plugin's task may raise anything
             failed.append((row.id, ItemError.of(error)))
@@ -80,6 +90,17 @@ def read_examples(
             fix=(first.fix if first else "") or "check the data",
         )
     return Read(_with_distinct_ids(examples), failed)
+
+
+def _as_accepted(kind: type, value: object, label: object) -> tuple[object, object]:
+    """A row as public data sets have it, as this input and its label are written here."""
+    if issubclass(kind, Text):
+        value, label = (each.tolist() if hasattr(each, "tolist") else each for each in (value, label))
+        return join_words(value, label) if is_words(value) else (value, label)
+    if issubclass(kind, TextPair) and isinstance(value, Mapping) and not value.keys() >= TextPair.WIRE.keys():
+        pair = next((pair for pair in PAIRS if value.keys() >= set(pair)), None)
+        return tuple(value[name] for name in pair) if pair else value, label
+    return value, label
 
 
 def _without_label(row: RawRow, column: str) -> BadInput:

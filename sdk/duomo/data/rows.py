@@ -239,7 +239,7 @@ def _parquet(path: Path) -> Iterator[Any]:
 
 
 def class_names(path: Path) -> dict[str, list[str]]:
-    """The names of classes that `datasets` writes beside their numbers into a Parquet file, by column."""
+    """The names of classes that `datasets` writes beside their numbers, or lists of them, into a Parquet file."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:  # as for a damaged file, it is its rows that tell
@@ -249,9 +249,12 @@ def class_names(path: Path) -> dict[str, list[str]]:
         features = about.get("info", {}).get("features", {})
     except (ArrowException, OSError, ValueError, AttributeError):
         return {}
+    one = {  # a list's feature lies in its own
+        column: feature.get("feature", feature) for column, feature in features.items() if isinstance(feature, dict)
+    }
     return {
         column: feature["names"]
-        for column, feature in features.items()
+        for column, feature in one.items()
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list)
     }
 

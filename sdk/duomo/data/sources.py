@@ -113,7 +113,7 @@ def named(data: Iterable[Any]) -> Iterable[Any]:
     columns = {
         column: names
         for column, feature in (features.items() if isinstance(features, Mapping) else ())
-        if isinstance(names := getattr(feature, "names", None), list)
+        if isinstance(names := getattr(getattr(feature, "feature", feature), "names", None), list)
     }
     if not columns:
         return data
@@ -125,7 +125,9 @@ def _with_names(row: Mapping[str, object], columns: Mapping[str, Sequence[str]])
 
 
 def _name(number: object, names: Sequence[str]) -> object:
-    """The name of a class by its number."""
+    """The name of a class by its number, or a list of names by theirs."""
+    if isinstance(number, list):
+        return [_name(each, names) for each in number]
     if not isinstance(number, int):
         return number
     return names[number] if 0 <= number < len(names) else None
