@@ -40,12 +40,12 @@ def unopened(records: object) -> Iterator[None]:
 
 @functools.cache
 def _install() -> None:
-    """Once a process: an audit hook cannot be taken back."""
-    sys.addaudithook(_hear)
+    """Once a process: an audit hook cannot be taken back, and hears until the end, when a module's names are gone."""
+    sys.addaudithook(functools.partial(_hear, _EVENTS, _NAMED))
 
 
-def _hear(event: str, args: tuple[object, ...]) -> None:
-    if event not in _EVENTS or not (named := _NAMED.get()):
+def _hear(events: frozenset[str], names: ContextVar[frozenset[str]], event: str, args: tuple[object, ...]) -> None:
+    if event not in events or not (named := names.get()):
         return
     target = args[0]
     if isinstance(target, str | bytes | os.PathLike) and os.path.abspath(os.fsdecode(target)) in named:

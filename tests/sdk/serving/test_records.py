@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from duomo.serving import unopened
 from duomo.serving.records import AdapterRoutes
 from duomo.serving.wire import WireLimits
 
@@ -97,6 +98,15 @@ def test_what_a_record_names_is_not_opened_though_its_adapter_forgets_the_border
     assert reply.status_code == 422
     assert "must be sent as bytes" in reply.json()["error"]["what"]
     assert (tmp_path / "folder/there").read_text("utf-8") == "secret"
+
+
+def test_what_listens_needs_no_names_of_its_module(monkeypatch):
+    with unopened.unopened([{"file": "x"}]):
+        pass
+    # Private: at the end of a process the names of a module are None, and each event was an error on stderr.
+    for name in ("_EVENTS", "_NAMED"):
+        monkeypatch.setattr(unopened, name, None)
+    assert Path(os.devnull).read_bytes() == b""
 
 
 def test_records_whose_client_left_before_their_turn_are_not_judged():
