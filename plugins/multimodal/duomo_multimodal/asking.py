@@ -27,7 +27,29 @@ class Written(NamedTuple):
     """The product of the probabilities of its tokens, its end included."""
 
 
-class AnswerWriter(Asked):
+class Writer(Asked):
+    """Writes one answer a question, and says how likely its tokens are."""
+
+    ends: set[int]
+    """The tokens that end an answer."""
+
+    def _written(self, tokens: list[int], logs: list[float]) -> Written:
+        """The answer up to its end; what follows fills the row."""
+        last = next((at for at, token in enumerate(tokens) if token in self.ends), len(tokens) - 1)
+        return Written(tokens[: last + 1], torch.tensor(logs[: last + 1]).sum().exp().item())
+
+    def postprocess(
+        self, output: list[Written], features: list[Features], options: VisualQuestionAnsweringOptions
+    ) -> list[VisualAnswers]:
+        texts = self.tokenizer.batch_decode([each.tokens for each in output], skip_special_tokens=True)
+        answers = [
+            VisualAnswer.model_construct(answer=text.strip(), score=each.score)
+            for text, each in zip(texts, output, strict=True)
+        ]
+        return [VisualAnswers.model_construct(answers=[each]) for each in answers]
+
+
+class AnswerWriter(Writer):
     """BLIP, which looks at the padding of a question, too."""
 
     def configure(self, config: PreTrainedConfig) -> None:
@@ -36,7 +58,7 @@ class AnswerWriter(Asked):
         refuse(said, FROM_PIXELS, config.name_or_path)
         positions = config.text_config.max_position_embeddings
         self.max_tokens = min(positions, self.tokenizer.model_max_length)
-        self.end: int = config.text_config.sep_token_id
+        self.ends = {config.text_config.sep_token_id}
         self.bound = said.max_new_tokens or min(said.max_length or BOUND, positions) - 1
 
     def forward(self, batch: list[dict[str, Any]]) -> list[Written]:
@@ -54,18 +76,3 @@ class AnswerWriter(Asked):
             rows = zip(group["places"], output.sequences.tolist(), chances.float().tolist(), strict=True)
             written.update((place, self._written(tokens[1:], logs)) for place, tokens, logs in rows)
         return [written[at] for at in range(len(written))]
-
-    def _written(self, tokens: list[int], logs: list[float]) -> Written:
-        """The answer up to its end; what follows fills the row."""
-        length = tokens.index(self.end) + 1 if self.end in tokens else len(tokens)
-        return Written(tokens[:length], torch.tensor(logs[:length]).sum().exp().item())
-
-    def postprocess(
-        self, output: list[Written], features: list[Features], options: VisualQuestionAnsweringOptions
-    ) -> list[VisualAnswers]:
-        texts = self.tokenizer.batch_decode([each.tokens for each in output], skip_special_tokens=True)
-        answers = [
-            VisualAnswer.model_construct(answer=text.strip(), score=each.score)
-            for text, each in zip(texts, output, strict=True)
-        ]
-        return [VisualAnswers.model_construct(answers=[each]) for each in answers]

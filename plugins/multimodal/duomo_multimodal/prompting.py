@@ -17,9 +17,7 @@ from duomo.generating import SEQ2SEQ, refuse
 from duomo.inputs import ImageQuestion
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor, narrow_images
-from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
-from duomo_multimodal.asking import Written
-from duomo_multimodal.vqa import Asked
+from duomo_multimodal.asking import Writer, Written
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -31,7 +29,7 @@ BOUND = 20
 PROMPTS = {"blip-2": "Question: {} Answer:", "instructblip": "{}"}
 
 
-class PromptedAnswerer(Asked):
+class PromptedAnswerer(Writer):
     """One answer a question."""
 
     def __init__(self, network: Network, processor: Processor) -> None:
@@ -99,18 +97,3 @@ class PromptedAnswerer(Asked):
             rows = zip(group["places"], new.tolist(), chances.float().tolist(), strict=True)
             written.update((place, self._written(tokens, logs)) for place, tokens, logs in rows)
         return [written[at] for at in range(len(written))]
-
-    def _written(self, tokens: list[int], logs: list[float]) -> Written:
-        """The answer up to its end; what follows fills the row."""
-        last = next((at for at, token in enumerate(tokens) if token in self.ends), len(tokens) - 1)
-        return Written(tokens[: last + 1], torch.tensor(logs[: last + 1]).sum().exp().item())
-
-    def postprocess(
-        self, output: list[Written], features: list[Features], options: VisualQuestionAnsweringOptions
-    ) -> list[VisualAnswers]:
-        texts = self.tokenizer.batch_decode([each.tokens for each in output], skip_special_tokens=True)
-        answers = [
-            VisualAnswer.model_construct(answer=text.strip(), score=each.score)
-            for text, each in zip(texts, output, strict=True)
-        ]
-        return [VisualAnswers.model_construct(answers=[each]) for each in answers]
