@@ -84,7 +84,7 @@ _LEAST_OF_A_TERM = 7
 _SECOND_HALF = re.compile(
     r"(?:-(?!(?:like|type|related|induced|based|positive|negative|free|sided|guided|old|year|to|on|in|up|off)\b)[a-z]{2,})+"
 )
-"""Of a first name such as Hyun-woo."""
+"""The second half of a first name such as Hyun-woo."""
 
 _LONG = re.compile(r"\S{200,}")
 """More than a word of any language, or an address of the web."""

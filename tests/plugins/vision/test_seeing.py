@@ -168,7 +168,7 @@ class TestFaces:
         "MediaPipe's decoding in NumPy of the bare graphs, to 1e-3 pixel", "face-detection", "face-landmarks"
     )
     def test_boxes_and_points_are_those_that_the_graphs_say(self, landmarks, photo) -> None:
-        """A wide image with two faces: anchors, suppression, the cut for the mesh and the way back, written anew."""
+        """Anchors, suppression, cropping and mapping back are written a second time here, for an image of two faces."""
         face = PIL.Image.open(photo("skimage/data/astronaut.png")).convert("RGB")
         wide = PIL.Image.new("RGB", (1024, 512), "gray")
         wide.paste(face, (0, 0))

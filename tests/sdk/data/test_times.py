@@ -40,6 +40,6 @@ def test_anything_else_is_refused_by_the_name_of_its_field(cell):
 
 
 def test_milliseconds_since_1970_are_no_day_of_the_year_1712():
-    """Of thirteen digits Python reads eight as a date, one as a sign and four as a time of day."""
+    """Python reads thirteen digits as a date of eight, a sign and a time of day of four."""
     with pytest.raises(BadInput, match="seconds since 1970"):
         parse_time(1712010640000, "day")

@@ -13,7 +13,7 @@ from duomo.inputs.seal import sealed
 from duomo.serving.monitoring.drift import Drift
 
 SHARE = 0.05
-"""Of the time of one processor, at most: after each item that was decoded the next ones are left out."""
+"""The share of one processor's time that decoding may take; items are left out while it is above."""
 MOST_BYTES = 8 * 1024**2
 """Larger files are left out, and so are pages of PDFs: they are drawn in another process, whose time nobody counts."""
 SILENCE_DB = -100.0
