@@ -1,4 +1,4 @@
-"""The pages of what training and serving claim name tests that are there."""
+"""The pages of what is claimed name tests that are there."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"TPB": "docs/training-claims.md", "SAW": "docs/serving-claims.md"}
+PAGES = {"TPB": "docs/training-claims.md", "SAW": "docs/serving-claims.md", "FGH": "docs/faults-claims.md"}
 LINES = [
     line
     for letter, page in PAGES.items()
@@ -37,4 +37,5 @@ def test_all_are_there():
     numbers += [f"P{number}" for number in range(1, 8)] + [f"B{number}" for number in range(1, 14)]
     numbers += [f"S{number}" for number in range(1, 23)]
     numbers += [f"A{number}" for number in range(1, 11)] + [f"W{number}" for number in range(1, 9)]
+    numbers += [f"F{number}" for number in range(1, 44) if number != 13]
     assert [line.split()[1] for line in LINES] == numbers
