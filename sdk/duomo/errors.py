@@ -283,18 +283,30 @@ def nearest(name: str, known: Iterable[str], count: int = 3, *, least: float = 0
 
     Near are spellings, and then names whose words are all in `name` or the other way round: ``labels`` for
     ``candidate_labels``, ``image-classification`` for ``image``. `least` says how alike they must be, in [0, 1].
+    Neither capitals nor what stands between words count: ``topk`` is ``--top-k``.
     """
-    known = sorted(set(known))
+    alike = {each: max(_alike(name, each), _alike(_tail(name), _tail(each))) for each in known}
+    # Of two things of one name, that of the plugin named.
+    ranked = sorted(alike, key=lambda each: (-alike[each], -_alike(name, each), each))
+    typed = _words(name)
+    close = [each for each in ranked if alike[each] >= max(least, 0.75)]
+    close += [each for each in sorted(alike) if typed and (typed <= _words(each) or _words(each) <= typed)]
+    close += [each for each in ranked if alike[each] >= least]
+    return list(dict.fromkeys(close))[:count]
+
+
+def _alike(one: str, other: str) -> float:
     import difflib  # only a mistake needs it
 
-    typed = _words(name)
-    close = difflib.get_close_matches(name, known, n=count, cutoff=max(least, 0.75))
-    close += [each for each in known if typed <= _words(each) or _words(each) <= typed]
-    close += difflib.get_close_matches(name, known, n=count, cutoff=least)
-    tails = {each: each.rpartition("/")[2] for each in known}
-    near_tails = difflib.get_close_matches(name.rpartition("/")[2], set(tails.values()), n=count, cutoff=least)
-    close += [each for tail in near_tails for each in known if tails[each] == tail]
-    return list(dict.fromkeys(close))[:count]
+    return difflib.SequenceMatcher(None, _folded(other), _folded(one)).ratio()
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_./: ]+", "", name.lower())
+
+
+def _tail(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _words(name: str) -> set[str]:

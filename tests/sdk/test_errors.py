@@ -63,6 +63,21 @@ def test_the_nearest_names_come_best_first():
     assert len(nearest("aaaa", ["aaaa1", "aaaa2", "aaaa3", "aaaa4"], count=2)) == 2
 
 
+def test_neither_capitals_nor_what_stands_between_words_count():
+    assert nearest("--topk", ["--dtype", "--drop", "--top-k"])[0] == "--top-k"
+    assert nearest("TopK", ["dtype", "top_k"]) == ["top_k"]
+    assert nearest("OBJECT_DETECTION", ["face-detection", "object-detection"])[0] == "object-detection"
+    assert nearest("maxnewtokens", ["max_labels", "max_new_tokens", "tokens"])[0] == "max_new_tokens"
+    assert nearest("MiniLM_L6", ["nlp/minilm", "speech/mini", "nlp/minilm-l6"])[0] == "nlp/minilm-l6"
+
+
+def test_a_bare_name_finds_the_thing_before_longer_names():
+    assert nearest("clip", ["clip-a", "clips/z", "vision/clip"])[0] == "vision/clip"
+    assert nearest("nlp/clip", ["vision/clip", "nlp/clips"])[:2] == ["vision/clip", "nlp/clips"]
+    assert nearest("nlp/clip", ["vision/clip", "nlp/clip"])[0] == "nlp/clip", "the plugin that was named"
+    assert nearest("", ["a", "b"]) == []
+
+
 def test_a_suggestion_is_a_question_or_nothing():
     assert did_you_mean("cta", ["cat", "dog"]) == "Did you mean 'cat'?"
     assert did_you_mean("zzz", ["cat"]) == ""

@@ -61,7 +61,6 @@ class Root(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown name is answered with the nearest one."""
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
-            known = self.list_commands(ctx)
             catalog = _app(ctx).catalog
             if catalog.find_task(args[0]) is not None:
                 raise click.UsageError(f"'{args[0]}' is a task, not a command: duomo run {args[0]} …", ctx)
@@ -74,7 +73,7 @@ class Root(click.Group):
                     why=f"{owner} brings it, and is not installed",
                     fix=install_line(owner),
                 )
-            raise click.NoSuchCommand(args[0], possibilities=known, ctx=ctx)
+            raise click.NoSuchCommand(args[0], ctx=ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -114,7 +113,7 @@ class Root(click.Group):
             sys.exit(error.exit_code)
         except Exception as error:
             problem = _described(error)
-            if isinstance(error, OSError) and error.filename is None:
+            if isinstance(error, OSError) and _is_from_stdout(error):
                 # What cannot be written to cannot take an error record either.
                 app.output = ""
                 _mute_stdout()
@@ -131,18 +130,8 @@ def _described(error: Exception) -> DuomoError:
         return error
     if isinstance(error, click.ClickException):
         return _usage_problem(error)
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return CannotWrite(
-            f"{error.filename or 'the output'} could not be written",
-            why=error.strerror or str(error),
-            fix="make room there, or write elsewhere: -O FILE for results, > FILE for what is printed",
-        )
     if isinstance(error, OSError):
-        return DuomoError(
-            f"cannot read or write {error.filename or 'standard output'}",
-            why=error.strerror or str(error),
-            fix="check that it exists, its permissions, and the space on the disk",
-        )
+        return _of_the_system(error)
     library = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if library and not library.startswith("duomo"):
         return RequirementMissing(
@@ -155,6 +144,37 @@ def _described(error: Exception) -> DuomoError:
         why="this is a mistake in duomo or in a plugin, not in what you did",
         fix="duomo --debug … shows where; report it with the output of: duomo env",
     )
+
+
+def _of_the_system(error: OSError) -> DuomoError:
+    """Say which file it was; what names none was standard output, or is told in the words of the system."""
+    said = error.strerror or str(error) or type(error).__name__
+    place = error.filename or ("standard output" if _is_from_stdout(error) else "")
+    if error.errno in _FULL:
+        return CannotWrite(
+            f"{place or 'a file'} could not be written",
+            why=said,
+            fix="make room there, or write elsewhere: -O FILE for results, > FILE for what is printed",
+        )
+    if place:
+        fix = "check that it exists, its permissions, and the space on the disk"
+        return DuomoError(f"cannot read or write {place}", why=said, fix=fix)
+    why = "the operating system or a library refused it, and named no file"
+    return DuomoError(said, why=why, fix=_REMEDIES.get(error.errno or 0, "duomo --debug … shows where"))
+
+
+_REMEDIES = {
+    errno.EMFILE: "let a process open more files, ulimit -n 4096, or use fewer devices",
+    errno.ENOMEM: "free memory, or use fewer devices, a smaller batch (-b) or a smaller model",
+    errno.EAGAIN: "let the user start more processes, ulimit -u, or use fewer devices",
+}
+
+
+def _is_from_stdout(error: BaseException) -> bool:
+    """Whether an error was raised by printing."""
+    import traceback
+
+    return any(frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _mute_stdout() -> None:
@@ -181,7 +201,7 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
     ctx = getattr(error, "ctx", None)
     as_param = _as_param(ctx, error) if ctx is not None else ""
     # An option of the task is none of those that the command has.
-    problem = DuomoError((error.message if as_param else error.format_message()).rstrip("."))
+    problem = DuomoError(error.message.rstrip(".") if as_param else _said(error, ctx))
     problem.code, problem.exit_code = "E-USAGE", error.exit_code
     if ctx is not None:
         problem.why = ctx.command.get_usage(ctx).replace("Usage:", "usage:")
@@ -193,6 +213,18 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
             first = next((ours for ours, words in _OTHER_WORDS.items() if error.command_name in words), "")
         problem.fix = f"{first}\n{ctx.command_path} --help".strip()
     return problem
+
+
+def _said(error: click.ClickException, ctx: click.Context | None) -> str:
+    """Say what is wrong; of an unknown option or command also which are near, best first: click has them by letter."""
+    if ctx is not None and isinstance(error, click.NoSuchOption):
+        names = [name for option in ctx.command.params for name in (*option.opts, *option.secondary_opts)]
+        near = did_you_mean(error.option_name, [name for name in names if name.startswith("--")])
+    elif ctx is not None and isinstance(error, click.NoSuchCommand) and isinstance(ctx.command, click.Group):
+        near = did_you_mean(error.command_name, ctx.command.list_commands(ctx))
+    else:
+        return error.format_message().rstrip(".")
+    return f"{error.message} {near}" if near else error.message.rstrip(".")
 
 
 def _what_is_taken(message: str, option: click.Option) -> str:

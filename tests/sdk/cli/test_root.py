@@ -1,8 +1,11 @@
 """The root group: help, version, global options, plugin commands and what becomes of errors."""
 
+import errno
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -94,7 +97,7 @@ def test_a_builtin_name_is_never_a_plugins(duomo: Any) -> None:
         (("modles", "list"), "Did you mean 'models'?"),
         (("greeet",), "Did you mean 'greet'?"),
         (("models", "lst"), "Did you mean 'list'?"),
-        (("run", "--modle", "x"), "(Did you mean one of: '--model'"),
+        (("run", "--modle", "x"), "No such option '--modle'. Did you mean '--model'"),
         (("run", "--input-format", "jsn"), "Did you mean 'jsonl'?"),
         (
             ("run", "--input-format", "lines"),
@@ -170,6 +173,53 @@ def test_what_the_operating_system_refuses_is_not_called_a_bug() -> None:
     assert done.exit_code == 1
     assert done.stderr.startswith("error: cannot read or write /etc/shadow")
     assert "why: Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "what", "fix"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files", "ulimit -n"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "Connection reset by peer", "--debug"),
+        (OSError("the tokenizer has no vocabulary"), "the tokenizer has no vocabulary", "--debug"),
+        (OSError(), "OSError", "--debug"),
+        (OSError(errno.ENOSPC, "No space left on device"), "a file could not be written", "make room there"),
+    ],
+)
+def test_what_names_no_file_is_not_blamed_on_standard_output(error: OSError, what: str, fix: str) -> None:
+    app = App()
+    app.output = "jsonl"
+    done = invoke(error, app=app)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"error: {what}")
+    assert fix in done.stderr
+    assert json.loads(done.stdout)["error"]["what"] == what, "it works, and has the record"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+def test_standard_output_that_takes_nothing_is_named() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "duomo", "tasks", "list"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: standard output could not be written")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("run", "image-classification", "--topk", "3"), "No such option '--topk'. Did you mean '--top-k'?  ["),
+        (("run", "--batchsize", "3"), "No such option '--batchsize'. Did you mean '--batch-size'?  ["),
+        (("run", "--Out_Put", "csv"), "Did you mean '--output'"),
+        (("run", "--fail_fast"), "Did you mean '--fail-fast'"),
+        (("run", "--debgu"), "Did you mean '--debug'"),
+        (("Plugin", "list"), "No such command 'Plugin'. Did you mean 'plugins'"),
+        (("zzz",), "No such command 'zzz'  ["),
+    ],
+)
+def test_the_nearest_name_stands_first(duomo: Any, args: tuple[str, ...], words: str) -> None:
+    done = duomo(*args)
+    assert done.exit_code == 2
+    assert words in done.stderr
 
 
 def test_every_error_of_the_tree_ends_with_a_documented_code() -> None:
