@@ -19,8 +19,8 @@ HEAD = """# The command line
 Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with their owner.
 
 - **Input** is a path, a folder, a glob, a URL or `-`; a text is given with `-t`. Standard input is read only for `-`,
-  or when nothing is named and it is not a terminal: one text a line, one JSON record a line with
-  `--input-format jsonl`, or the bytes of one image or audio clip.
+  or when nothing is named and it is not a terminal: one text a line (a blank line is none), one JSON
+  record a line with `--input-format jsonl`, or the bytes of one image or audio clip.
   A `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet` file is an input a row: `--field` names the column, else the key of
   the task (`text`, `image`, `audio`) does. With `--field`, standard input has JSON records, too.
   `--pair A B` gives two texts or files that are one input.
@@ -30,6 +30,9 @@ Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with t
 - **CSV** is that of `duomo.writers`: one line an item, `index,id,ok,…,error.code,error.what,model,ms`. Texts are
   written as they are, also one that a spreadsheet would run as a formula (`=…`, `+…`, `-…`, `@…`); with `--csv-safe`
   such a cell begins with `'`. Use it where the texts are not yours and the file will be opened in a spreadsheet.
+- **Text**: `-o text` gives the text of each result, or a line for each label, box or hit with tabs between the values.
+  An input that failed is an empty line, so where each input gives one (a label by `--top-k 1`, a transcript) the lines
+  are those of the inputs; `--fields id,ok,labels.0.name` has one line for each input, and says which failed.
 - **Vectors**: `-O vectors.npy` is a float32 array for `numpy.load`, a row an input; Parquet has lists of one length.
 - **A page**: `-O out.html` shows results beside images, audio clips and beginnings of texts; no script, no request.
 - **Bytes** in JSON, such as an audio clip, are base64 as RFC 4648 §4 has it: `base64 -d` and `atob` decode them.

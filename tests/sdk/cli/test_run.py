@@ -275,6 +275,20 @@ def test_a_file_gets_the_format_of_its_name(duomo: Any, tmp_path: Path, suffix: 
     assert out.read_text().startswith(begins)
 
 
+def test_as_text_an_input_that_failed_keeps_its_line(duomo: Any, tmp_path: Path) -> None:
+    texts = [part for text in ("one", "poison", "three") for part in ("-t", text)]
+    done = duomo(*CLASSIFY, *texts, "--top-k", "1", "-o", "text")
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == ["one", "", "three"]
+    assert done.exit_code == 3
+    assert "poison in 'poison'" in done.stderr
+    fields = duomo(*CLASSIFY, *texts, "--fields", "index,labels.0.name,error.code", "-o", "text").stdout
+    assert fields == "0\tone\t\n1\t\tE-MODEL-FAILED\n2\tthree\t\n"
+    args = ("run", "automatic-speech-recognition", str(tmp_path / "gone.wav"), str(tmp_path / "gone.wav"))
+    assert duomo(*args, "-o", "text").stdout == "\n\n", "a task with a text of its own"
+    assert duomo(*args, "-o", "text", "-O", f"{tmp_path}/out/").exit_code == 1
+    assert list((tmp_path / "out").iterdir()) == [], "in a folder it has no file"
+
+
 def test_a_folder_gets_a_file_for_each_input(duomo: Any, tmp_path: Path) -> None:
     for name in ("x/a.txt", "y/a.txt", "y/b.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

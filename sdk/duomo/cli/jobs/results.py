@@ -73,9 +73,10 @@ class View:
     def text(self, record: Mapping[str, Any], result: Any) -> str:
         """Give the result's own text where it has one, else its rows with tabs between the values.
 
-        A tab or the end of a line in a value becomes a space, so that each row keeps its columns.
+        Nothing where there is no result, but for the chosen fields. A tab or the end of a line in a value becomes a
+        space, so that each row keeps its columns.
         """
-        if self.has_text and not self.fields:
+        if result is not None and self.has_text and not self.fields:
             return str(result.text)
         return "\n".join("\t".join(plain(value).translate(_ON_ONE_LINE) for value in row) for row in self.rows(record))
 

@@ -139,11 +139,13 @@ class _SinkWriter(TextWriter):
 
 
 class _PlainWriter(_SinkWriter):
-    """The text of each result, or its rows with tabs between the values."""
+    """The text of each result, or its rows with tabs between the values; an empty line for an input that failed.
+
+    So the lines are those of the inputs where each gives one, and `paste` can put both side by side.
+    """
 
     def write(self, outcome: Outcome[Any]) -> None:
-        if outcome.result is not None:
-            self._file.write(self._view.text(outcome.to_dict(), outcome.result) + "\n")
+        self._file.write(self._view.text(outcome.to_dict(), outcome.result) + "\n")
 
 
 class _TableWriter(_SinkWriter):
@@ -204,7 +206,7 @@ class _BlobWriter(Writer):
             return
         data = getattr(outcome.result, self._field)
         if self._out == "-":
-            sys.stdout.buffer.write(data)
+            click.echo(data, nl=False)
             return
         if self.files:
             raise UsageProblem(
@@ -238,8 +240,9 @@ class _FolderWriter(Writer):
 
     def write(self, outcome: Outcome[Any]) -> None:
         name = self._names.next(outcome)
-        if outcome.result is None and self._sink.output in ("srt", "vtt"):
-            return  # a file of subtitles has no place for an error
+        has_no_place = self._sink.output in ("srt", "vtt") or (self._sink.output == "text" and not self._sink.fields)
+        if outcome.result is None and has_no_place:
+            return  # neither subtitles nor a file of one text can say what went wrong
         with self._sink.at(os.path.join(str(self._sink.place.out), name)) as writer:
             writer.write(outcome)
         self.files += writer.files
