@@ -27,6 +27,7 @@ PUBLIC = [
         "adapters.statistics",
         "client",
         "config",
+        "decoders",
         "errors",
         "execution",
         "export",

@@ -20,11 +20,18 @@ from duomo.errors import UsageProblem, did_you_mean
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-STYLES = {"colwise": 1, "packed_colwise": 2, "qkv_colwise": 3, "rowwise": 1}
-"""How a linear layer is cut, in the words of transformers' ``tp_plan``, and into how many equal parts its outputs
-fall first: ``packed_colwise`` is gate and up in one, ``qkv_colwise`` query, key and value."""
+STYLES = {"colwise": 1, "packed_colwise": 2, "qkv_colwise": 3, "rowwise": 1, "packed_rowwise": 2}
+"""How a layer is cut, in the words of transformers' ``tp_plan``, and into how many equal parts its units fall
+first: ``packed_colwise`` is gate and up in one, ``qkv_colwise`` query, key and value. The weights of experts lie in one
+parameter for all of them, which is cut as each one's layer would be."""
+SUMMED = "moe_tp_experts"
+"""The style of a module of experts, each of which has a part of its units here: what it gives is summed."""
+ONCE = "once"
+"""The style of a parameter that is added to what is summed: the first device has it, and the others have zeros."""
 WHOLE = frozenset({"colwise_gather_output", "colwise_rep", "replicate", "replicated_with_grad_allreduce"}) | {
     "embedding_rowwise",
+    "local_params",
+    "mla_kv_a_proj",
     "rowwise_rep",
     "rowwise_split_input",
 }
@@ -38,6 +45,16 @@ GPT2 = {
 """Styles of GPT-2's layers, alone and behind an encoder."""
 GPT2_HEADS = {"h.*.attn": ("num_heads", "split_size")}
 """GPT-2 asks its attention how wide a query is; the others count the heads they find."""
+
+T5 = {
+    "block.*.layer.*.{SelfAttention,EncDecAttention}.{q,k,v}": "colwise",
+    "block.*.layer.*.{SelfAttention,EncDecAttention}.o": "rowwise",
+    "block.*.layer.*.DenseReluDense.{wi,wi_0,wi_1}": "colwise",
+    "block.*.layer.*.DenseReluDense.wo": "rowwise",
+}
+T5_HEADS = {"block.*.layer.*.{SelfAttention,EncDecAttention}": ("n_heads", "inner_dim")}
+DISTANCES = "relative_attention_bias.weight"
+"""In T5: how far tokens lie apart, with a column for each head."""
 
 
 class TensorPlan(NamedTuple):
@@ -57,6 +74,9 @@ class TensorPlan(NamedTuple):
     sliced: Mapping[str, int] = {}
     """Parameters besides linear layers that have an entry for each head or inner unit, and along which dimension:
     ``{"relative_position_bias_table": 1}``."""
+    is_loose: bool = False
+    """Whether a name of `styles` may mean nothing in some networks: a plan of transformers names all that any
+    configuration of an architecture has."""
 
 
 def encoder_decoder_plan(config: PreTrainedConfig) -> TensorPlan:
@@ -77,6 +97,12 @@ def encoder_decoder_plan(config: PreTrainedConfig) -> TensorPlan:
         },
         {attention: ("num_heads",)},
     )
+
+
+def t5_plan(config: PreTrainedConfig) -> TensorPlan:
+    """The plan of T5, mT5 and UMT5."""
+    divisible = {"attention heads": config.num_heads, "inner units": config.d_ff}
+    return TensorPlan(T5, divisible, T5_HEADS, {DISTANCES: 1})
 
 
 class PipelinePlan(NamedTuple):

@@ -15,7 +15,7 @@ LAYERS = [
     {"errors", "lazy", "npm", "replacing", "specs", "unfit"},
     {"config", "hooks", "hub", "layout"},
     {"inputs", "plugins"},
-    {"tasks", "model", "outcome", "weights", "parallel"},
+    {"tasks", "model", "outcome", "weights", "parallel", "decoders"},
     {"backup", "catalog", "data", "folders", "generating", "imaging", "lifecycle", "packs", "pretrained", "writers"},
     {"converting", "execution"},
     {"references"},
@@ -29,8 +29,8 @@ LAYERS = [
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 ROOMS = (
-    "adapters config errors execution folders generating imaging inputs model parallel pretrained tasks testing"
-    " training weights writers".split()
+    "adapters config decoders errors execution folders generating imaging inputs model parallel pretrained tasks "
+    "testing training weights writers".split()
 )
 PUBLIC = {"duomo", "duomo.adapters.statistics", *(f"duomo.{room}" for room in ROOMS)}
 """What a plugin may import from; and anything inside `duomo.tasks`."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from transformers import (
     CONFIG_MAPPING,
     AutoModelForCausalLM,
@@ -13,9 +14,9 @@ from transformers import (
 
 import duomo
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.execution.sharding import group as groups
+from duomo.execution.sharding import group as groups, tensor
 from duomo.tasks.nlp.generation import TextGenerationOptions
-from duomo.testing import difference_when_cut
+from duomo.testing import ThreadGroup, difference_when_cut
 from duomo_multimodal.pages import PageClassifier
 from duomo_nlp.generation import CausalLM
 from duomo_nlp.seq2seq import Translate
@@ -180,6 +181,112 @@ def test_decoders_are_cut_by_the_plans_that_transformers_has_for_them(name):
     for dims in ({"tp": 2}, {"pp": 2}):
         moved = difference_when_cut(build, lambda network: network(ids, use_cache=False).logits[:, -1], **plans, **dims)  # type: ignore[arg-type]
         assert moved < 1e-4, "of logits up to 10 and more"
+
+
+SPARSE: dict[str, Any] = {
+    "vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4, "num_key_value_heads": 4,
+    "num_hidden_layers": 2, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16, "head_dim": 8,
+    "initializer_range": 0.3, **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts"), 4),
+    **dict.fromkeys(("n_group", "topk_group", "num_shared_experts", "n_shared_experts", "first_k_dense_replace"), 1),
+    "num_experts_per_tok": 2, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "max_position_embeddings": 64,
+}  # fmt: skip
+LATENT = SPARSE | {
+    **dict.fromkeys(("q_lora_rank", "kv_lora_rank"), 16),
+    **dict.fromkeys(("qk_rope_head_dim", "qk_nope_head_dim", "head_dim"), 4),
+    "v_head_dim": 8,
+}
+EXPERTS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        "afmoe dots1 ernie4_5_moe exaone_moe glm4_moe gpt_oss hy_v3 minimax_m2 mixtral olmoe".split(),
+        SPARSE,
+    ),
+    **dict.fromkeys(
+        "granitemoe granitemoeshared hunyuan_v1_moe llama4_text phimoe qwen2_moe qwen3_moe".split(), SPARSE
+    ),
+    **dict.fromkeys("aria_text cohere2_moe flex_olmo solar_open".split(), SPARSE),
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "glm4_moe_lite"), LATENT),
+}
+NO_STAGES = {"granitemoe", "granitemoeshared", "hunyuan_v1_moe", "llama4_text", "olmoe", "phimoe"}
+"""transformers does not say where their layers are."""
+
+
+def decoder(name, sizes):
+    """How a tiny decoder is built, with its plans."""
+
+    def config():
+        return CONFIG_MAPPING[name](**sizes)
+
+    def build():
+        torch.manual_seed(0)
+        network = AutoModelForCausalLM.from_config(config())
+        for each in network.parameters():
+            nn.init.normal_(each, std=0.3)  # biases and sinks, too, which are zeros in a new network
+        return network
+
+    plans: dict[str, Any] = {
+        "tensor_plan": CausalLM.tensor_plan(config()),
+        "pipeline_split": CausalLM.pipeline_split(config()),
+    }
+    return build, plans
+
+
+def written(network):
+    """Scores of five tokens, and the tokens."""
+    settings: dict[str, Any] = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False}
+    answer = network.generate(
+        torch.arange(4, 40).view(4, 9), **settings, output_scores=True, return_dict_in_generate=True
+    )
+    return torch.cat([torch.stack(answer.scores, 1).clamp(-50).flatten(), answer.sequences.flatten().float()])
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_mixtures_of_experts_are_cut_inside_each_expert_and_write_alike(name):
+    build, plans = decoder(name, EXPERTS[name])
+    assert difference_when_cut(build, written, **plans, tp=2) < 2e-4, "of logits up to 40"
+    assert (plans["pipeline_split"] is None) is (name in NO_STAGES)
+    if name not in NO_STAGES:
+        assert difference_when_cut(build, written, **plans, pp=2) < 2e-4
+
+
+@pytest.mark.parametrize("name", ["lfm2", "opt", "phi3"])
+def test_decoders_for_which_transformers_has_no_plan_write_alike(name):
+    build, plans = decoder(name, SPARSE | {"ffn_dim": 48, "word_embed_proj_dim": 32})
+    assert difference_when_cut(build, written, **plans, tp=2) < 2e-4
+
+
+def test_each_device_has_its_part_of_every_expert():
+    build, plans = decoder("qwen3_moe", SPARSE)
+    group, whole = ThreadGroup(tp=4), build()
+    pieces = [build() for _ in group.ranks]
+    for piece, ranks in zip(pieces, group.ranks, strict=True):
+        tensor.cut(piece, tensor.check(plans["tensor_plan"], 4, "qwen3_moe"), ranks, "qwen3_moe")
+    for name, dim in (("down_proj", 2), ("gate_up_proj", 1)):
+        path = f"model.layers.1.mlp.experts.{name}"
+        shares = [piece.get_parameter(path) for piece in pieces]
+        assert {4 * each.numel() for each in shares} == {whole.get_parameter(path).numel()}
+        if dim == 2:
+            assert torch.equal(torch.cat(shares, dim), whole.get_parameter(path))
+    group.run(lambda network: network(torch.arange(4, 13)[None]), pieces)
+    assert group.ranks[0].counts["all_reduce"] == 2 * 2, "attention and experts of two layers"
+
+
+def test_experts_of_which_something_is_left_whole_are_refused():
+    build, plans = decoder("mixtral", SPARSE)
+    styles = {name: style for name, style in plans["tensor_plan"].styles.items() if "down" not in name}
+    with pytest.raises(WorkerContractError, match="leaves their down_proj whole"):
+        difference_when_cut(build, written, tensor_plan=plans["tensor_plan"]._replace(styles=styles), tp=2)
+
+
+def test_units_of_an_expert_that_cannot_be_divided_are_refused_before_any_work():
+    _, plans = decoder("qwen3_moe", SPARSE | {"moe_intermediate_size": 18})
+    with pytest.raises(UsageProblem, match="18 inner units of an expert"):
+        tensor.check(plans["tensor_plan"], 4, "qwen3_moe")
+
+
+@pytest.mark.parametrize("kind", ["doge", "hrm_text"])
+def test_a_decoder_that_is_not_as_transformers_says_has_no_plan(kind):
+    config = CONFIG_MAPPING[kind](num_hidden_layers=2)  # type: ignore[call-arg]
+    assert None in (CausalLM.tensor_plan(config), CausalLM.pipeline_split(config))
 
 
 @pytest.mark.parametrize("dims", [{"tp": 2}, {"tp": 4}, {"pp": 2}], ids=str)

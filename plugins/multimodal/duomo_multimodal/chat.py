@@ -53,6 +53,7 @@ class ImageChatter(Model[ImageChat, Generation]):
         self.ends = set(ends) if isinstance(ends, list) else {ends}
 
     tensor_plan = staticmethod(parallel.chat_plan)
+    pipeline_split = staticmethod(parallel.chat_split)
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:

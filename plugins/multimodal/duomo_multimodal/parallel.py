@@ -5,10 +5,10 @@ CLIP and SigLIP, LayoutLMv3, ViLT, BLIP and others that write about images, and 
 
 from __future__ import annotations
 
-from math import gcd
 from typing import TYPE_CHECKING
 
-from duomo.parallel import GPT2, GPT2_HEADS, PipelinePlan, TensorPlan
+from duomo.decoders import decoder_plan, decoder_split
+from duomo.parallel import GPT2, GPT2_HEADS, PipelinePlan, TensorPlan, t5_plan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -43,6 +43,17 @@ ENCODER = {
     "encoder.layers.*.mlp.fc1": "colwise",
     "encoder.layers.*.mlp.fc2": "rowwise",
 }
+QUERIED = {
+    "encoder.layer.*.{attention,crossattention}.attention.{query,key,value}": "colwise",
+    "encoder.layer.*.{attention,crossattention}.output.dense": "rowwise",
+    "encoder.layer.*.{intermediate,intermediate_query}.dense": "colwise",
+    "encoder.layer.*.{output,output_query}.dense": "rowwise",
+    "vision_model.encoder.layers.*.mlp.fc1": "colwise",
+    "vision_model.encoder.layers.*.mlp.fc2": "rowwise",
+}
+"""In BLIP-2; the attentions to patches stay whole."""
+TEXT = "{language_model.model.decoder,language_model.model,language_model,text_model}."
+"""Before the names of the model of texts in a chat with images."""
 TROCR = {"decoder.layers.*.fc1": "colwise", "decoder.layers.*.fc2": "rowwise"}
 """TrOCR's attentions give their result a fixed width, and stay whole."""
 
@@ -96,11 +107,13 @@ def answer_plan(config: PreTrainedConfig) -> TensorPlan | None:
 
 
 def caption_plan(config: PreTrainedConfig) -> TensorPlan | None:
-    """Say how GIT, BLIP, and a ViT or DeiT with GPT-2 or TrOCR are cut; BLIP's attentions to patches stay whole."""
+    """Say how GIT, BLIP (not its attentions to patches), BLIP-2, and a ViT or DeiT with GPT-2 or TrOCR are cut."""
     if config.model_type == "git":
         return TensorPlan(STYLES | LAYOUTLM, _sizes(config, config.vision_config), HEADS)
     if config.model_type == "blip":
         return TensorPlan(BLIP, _sizes(config.text_config, config.vision_config), BLIP_HEADS)
+    if config.model_type in ("blip-2", "instructblip"):
+        return _queried(config)
     if config.model_type != "vision-encoder-decoder" or config.encoder.model_type not in ("vit", "deit"):
         return None
     decoder = config.decoder
@@ -121,16 +134,26 @@ def _sizes(*parts: PreTrainedConfig) -> dict[str, int]:
     }
 
 
-def chat_plan(config: PreTrainedConfig) -> TensorPlan | None:
-    """The plan that transformers has for the model of texts inside; what reads images stays whole on each device."""
-    text = config.get_text_config()
-    styles = getattr(text, "base_model_tp_plan", None)
-    if not styles:
+def _queried(config: PreTrainedConfig) -> TensorPlan | None:
+    """BLIP-2 and InstructBLIP: what asks the image, and the model of texts behind it."""
+    text = config.get_text_config(decoder=True)
+    plan = t5_plan(text) if text.model_type == "t5" else decoder_plan(text, TEXT)
+    if plan is None:
         return None
-    inner = text.intermediate_size
-    divisible = {
-        "attention heads": text.num_attention_heads,
-        "key-value heads": getattr(text, "num_key_value_heads", None) or text.num_attention_heads,
-        "inner units": inner if isinstance(inner, int) else gcd(*inner),  # Gemma 3n says so many for each layer
-    }
-    return TensorPlan({f"{{language_model,text_model}}.{name}": each for name, each in styles.items()}, divisible)
+    divisible = {**plan.divisible, **_sizes(config.vision_config, config.qformer_config)}
+    return plan._replace(styles={**plan.styles, **QUERIED}, divisible=divisible)
+
+
+def chat_plan(config: PreTrainedConfig) -> TensorPlan | None:
+    """Say how the model of texts inside is cut; what reads images stays whole on each device."""
+    return decoder_plan(config.get_text_config(), TEXT)
+
+
+def chat_split(config: PreTrainedConfig) -> PipelinePlan | None:
+    """Say where the layers of the model of texts inside are; what reads images is on every device.
+
+    None for an eye that adds to the hidden states between the first layers, as Qwen3-VL's.
+    """
+    eye = getattr(config, "vision_config", None)
+    is_deep = bool(getattr(eye, "deepstack_visual_indexes", None))
+    return None if is_deep else decoder_split(config.get_text_config(), TEXT)

@@ -12,6 +12,7 @@ import torch
 from transformers import (
     AutoImageProcessor,
     AutoModelForImageTextToText,
+    AutoProcessor,
     AutoTokenizer,
     BlipForImageTextRetrieval,
     BlipForQuestionAnswering,
@@ -24,9 +25,10 @@ from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_multimodal.captions import Captioner
 from duomo_multimodal.matching import TextMatcher
+from duomo_multimodal.prompting import PromptedAnswerer
 from duomo_multimodal.vqa import VisualQuestionAnswerer
 
-from . import tiny
+from . import tiny, tiny_prompted
 
 QUESTIONS = ["what is on the ball", "a red face", "the sky"]
 
@@ -115,6 +117,25 @@ def test_questions_and_texts_are_judged_alike_over_two_devices(name: str, tmp_pa
 
     plan = (TextMatcher if name == "blip_matching" else VisualQuestionAnswerer).tensor_plan(build(folder).config)
     assert difference_when_cut(lambda: build(folder), call, tensor_plan=plan, tp=2) < 1e-4, "of logits up to 50"
+
+
+@pytest.mark.parametrize("make", [tiny_prompted.blip2, tiny_prompted.blip2_t5, tiny_prompted.instruct_blip])
+def test_prompts_about_images_are_answered_alike_over_two_devices(make: Any, tmp_path: Path) -> None:
+    def build() -> Any:
+        return AutoModelForImageTextToText.from_pretrained(folder)
+
+    def call(network: Any) -> torch.Tensor:
+        settings: dict[str, Any] = {"max_new_tokens": 4, "min_new_tokens": 4, "do_sample": False}
+        written = network.generate(**inputs, **settings, output_scores=True, return_dict_in_generate=True)
+        return torch.stack(written.scores, 1).clamp(-50)
+
+    folder = make(tmp_path)
+    processor = AutoProcessor.from_pretrained(folder)
+    inputs = processor(
+        images=[PIL.Image.fromarray(pictures()[0])], text=["Question: a red ball Answer:"], return_tensors="pt"
+    )
+    plan = PromptedAnswerer.tensor_plan(build().config)
+    assert difference_when_cut(build, call, tensor_plan=plan, tp=2) < 1e-4, "of logits up to 50"
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     BertConfig,
+    MixtralConfig,
+    MixtralForCausalLM,
 )
 
 import duomo
@@ -23,10 +25,12 @@ from duomo import Recipe
 from duomo.errors import BadInput, UsageProblem
 from duomo.specs import ModelSpec
 from duomo.training import Order, check, evaluate, lora
+from duomo.training.distributed.shares import Shares
 from duomo.training.freezing import freeze
 from duomo.training.metrics import Named, Tokens as Scores
 from duomo.training.request import Request
 from duomo.weights import open_folder
+from duomo_nlp.parallel import tensor_plan
 from duomo_nlp.training.sequences import Sequences
 from duomo_nlp.training.tokens import Tokens
 
@@ -446,6 +450,21 @@ def test_a_network_that_two_processes_share_ends_with_the_weights_of_one(
     assert one.keys() == two.keys()
     assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-5
     assert second.metrics["loss"].value == pytest.approx(first.metrics["loss"].value, abs=1e-5)
+
+
+def test_experts_are_not_cut_while_they_are_trained():
+    sizes: dict[str, Any] = {
+        "num_hidden_layers": 1,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_attention_heads": 4,
+        "vocab_size": 9,
+    }
+    network = MixtralForCausalLM(MixtralConfig(**sizes, num_key_value_heads=4, num_local_experts=2))
+    plan = tensor_plan(network.config)
+    assert plan is not None
+    with pytest.raises(UsageProblem, match="cannot be trained with tp"):
+        Shares(network, plan, 2, 0, lambda tensor: tensor, lambda tensor: [tensor], "mixtral")
 
 
 @pytest.mark.multiproc

@@ -240,7 +240,7 @@ def shorten(network: object, own: range) -> dict[str, Any]:
     Returns:
         What was changed, for `lengthen`.
     """
-    config: Any = getattr(network, "config", None)
+    config: Any = _config_of_layers(network)
     if config is None or not hasattr(config, "num_hidden_layers"):
         return {}
     before = {"num_hidden_layers": config.num_hidden_layers}
@@ -254,7 +254,13 @@ def shorten(network: object, own: range) -> dict[str, Any]:
 def lengthen(network: object, before: dict[str, Any]) -> None:
     """Undo `shorten`."""
     for name, value in before.items():
-        setattr(getattr(network, "config", None), name, value)
+        setattr(_config_of_layers(network), name, value)
+
+
+def _config_of_layers(network: object) -> object:
+    """The config of what has the layers: in a chat with images, of its model of texts."""
+    config = getattr(network, "config", None)
+    return config.get_text_config() if config is not None and hasattr(config, "get_text_config") else config
 
 
 def _size(module: nn.Module) -> int:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from duomo.counting import a_type
 from duomo.errors import UsageProblem, WorkerContractError
-from duomo.parallel import STYLES, WHOLE, TensorPlan, matches
+from duomo.parallel import ONCE, STYLES, SUMMED, WHOLE, TensorPlan, matches
 
 
 class Side(Protocol):
@@ -86,7 +86,7 @@ def check(plan: TensorPlan | None, tp: int, name: str) -> TensorPlan:
             why="its plan leaves every layer whole on each device, and would save nothing",
             fix="use dp or pp",
         )
-    unknown = sorted({style for style in plan.styles.values() if style not in STYLES and style not in WHOLE})
+    unknown = sorted({style for style in plan.styles.values() if style not in {*STYLES, *WHOLE, ONCE, SUMMED}})
     if unknown:
         raise UsageProblem(
             f"'{name}' cannot be cut for tp={tp}",
@@ -98,25 +98,38 @@ def check(plan: TensorPlan | None, tp: int, name: str) -> TensorPlan:
 
 def cut(network: nn.Module, plan: TensorPlan, ranks: Side, name: str) -> list[Piece]:
     """Leave of `network` what this rank computes. Raises `WorkerContractError` for a plan that does not fit it."""
-    modules = dict(network.named_modules())
+    modules, parameters = dict(network.named_modules()), dict(network.named_parameters())
+    styles = styles_of(network, plan, name)
     pieces = []
-    for pattern, style in plan.styles.items():
-        if style in WHOLE:
-            continue
-        for path in _found(pattern, modules, name):
+    for path, style in styles.items():
+        if style == ONCE:
+            if ranks.place:
+                parameters[path].data = torch.zeros_like(parameters[path])
+        elif path in parameters:
+            _keep_share(modules, path, _dim(parameters[path], style), STYLES[style], ranks, name)
+        elif style == SUMMED:
+            _sum(modules[path], path, styles, ranks, name)
+        else:
             network.set_submodule(path, _piece(modules[path], style, ranks, f"{name}: {path}"))
             pieces.append(Piece(path, style, modules[path]))
-    parameters = dict(network.named_parameters())
     for pattern, dim in plan.sliced.items():
         for path in _found(pattern, parameters, name):
-            owner, _, last = path.rpartition(".")
-            piece = share(parameters[path], dim, 1, ranks, f"{name}: {path}")
-            setattr(modules[owner], last, nn.Parameter(piece, requires_grad=False))
+            _keep_share(modules, path, dim, 1, ranks, name)
     for pattern, attributes in plan.divided.items():
         for path in _found(pattern, modules, name):
             for attribute in attributes:
                 setattr(modules[path], attribute, getattr(modules[path], attribute) // ranks.tp)
     return pieces
+
+
+def styles_of(network: nn.Module, plan: TensorPlan, name: str) -> dict[str, str]:
+    """The style of each module and parameter that is cut, by its dotted name."""
+    named: dict[str, object] = {**dict(network.named_modules()), **dict(network.named_parameters())}
+    styles = {pattern: style for pattern, style in plan.styles.items() if style not in WHOLE}
+    if plan.is_loose:
+        there = {pattern: style for pattern, style in styles.items() if any(matches(pattern, path) for path in named)}
+        styles = there or styles
+    return {path: style for pattern, style in styles.items() for path in _found(pattern, named, name)}
 
 
 def _found(pattern: str, named: Mapping[str, object], name: str) -> list[str]:
@@ -130,10 +143,36 @@ def _found(pattern: str, named: Mapping[str, object], name: str) -> list[str]:
     return found
 
 
+def _keep_share(modules: dict[str, nn.Module], path: str, dim: int, parts: int, ranks: Side, name: str) -> None:
+    owner, _, last = path.rpartition(".")
+    piece = share(modules[owner].get_parameter(last), dim, parts, ranks, f"{name}: {path}")
+    setattr(modules[owner], last, nn.Parameter(piece, requires_grad=False))
+
+
+def _dim(parameter: Tensor, style: str) -> int:
+    """Along which a bare parameter is cut: (…, outputs, inputs), or (outputs)."""
+    return parameter.ndim - 1 if style.endswith("rowwise") else max(0, parameter.ndim - 2)
+
+
+def _sum(experts: nn.Module, path: str, styles: Mapping[str, str], ranks: Side, name: str) -> None:
+    """Sum what experts give, each of whose parameters must be cut: what is whole would count once for each rank."""
+    whole = [each for each, _ in experts.named_parameters() if f"{path}.{each}" not in styles]
+    if whole:
+        raise WorkerContractError(
+            f"the tensor plan of '{name}' sums the experts of {path} and leaves their {', '.join(whole[:3])} whole",
+            why="each rank would add it",
+            fix="cut it, too, or leave the experts out of the plan",
+        )
+    experts.register_forward_hook(lambda _module, _inputs, output: ranks.all_reduce(output))
+
+
 def _piece(module: nn.Module, style: str, ranks: Side, name: str) -> nn.Module:
     weight, bias = _as_linear(module, name)
-    if style == "rowwise":
-        return SummedLinear(share(weight, 1, 1, ranks, name), None if bias is None else bias.detach(), ranks)
+    parts = STYLES[style]
+    if style.endswith("rowwise"):
+        return SummedLinear(
+            share(weight, 1, STYLES[style], ranks, name), None if bias is None else bias.detach(), ranks
+        )
     parts = STYLES[style]
     piece = nn.Linear(weight.shape[1], weight.shape[0] // ranks.tp, bias=False, device="meta")
     piece.weight = nn.Parameter(share(weight, 0, parts, ranks, name), requires_grad=False)

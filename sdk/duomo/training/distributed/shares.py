@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
+from duomo.errors import UsageProblem
 from duomo.execution.sharding import tensor
-from duomo.parallel import STYLES, TensorPlan, matches
+from duomo.parallel import STYLES, SUMMED, TensorPlan, matches
 
 Sum = Callable[[Tensor], Tensor]
 """Adds up over the processes that share the layers, in place."""
@@ -63,6 +64,7 @@ class Shares:
     ) -> None:
         self._side, self._collect = _Side(tp, place, sum), collect
         modules = dict(network.named_modules())
+        _refuse_experts(network, plan, name)
         self._pieces = tensor.cut(network, plan, self._side, name)
         self._divided = {
             (path, attribute): getattr(modules[path], attribute) * tp
@@ -133,6 +135,20 @@ class Shares:
     def _spread(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         first: Tensor = _SumBackward.apply(inputs[0], self._side.sum)
         return (first, *inputs[1:])
+
+
+def _refuse_experts(network: nn.Module, plan: TensorPlan, name: str) -> None:
+    """Refuse what is cut otherwise than as a linear layer. Raises `UsageProblem`."""
+    parameters = dict(network.named_parameters())
+    bare = [
+        path for path, style in tensor.styles_of(network, plan, name).items() if path in parameters or style == SUMMED
+    ]
+    if bare:
+        raise UsageProblem(
+            f"'{name}' cannot be trained with tp",
+            why=f"{bare[0]} is cut to compute with, and its gradients are not put together",
+            fix="use dp, pp or --shard",
+        )
 
 
 class _SumForward(torch.autograd.Function):

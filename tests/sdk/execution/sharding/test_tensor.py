@@ -159,9 +159,9 @@ REFUSED = [
         ["'llama' cannot be cut for tp=8", "12 attention heads and 4 key-value heads", "tp=4 is the largest"],
     ),
     (
-        lambda: tensor.check(TensorPlan({"experts": "moe_tp_experts"}, {}), 2, "mixtral"),
+        lambda: tensor.check(TensorPlan({"experts": "moe_identity_expert"}, {}), 2, "longcat"),
         UsageProblem,
-        ["its plan asks for moe_tp_experts", "use dp or pp"],
+        ["its plan asks for moe_identity_expert", "use dp or pp"],
     ),
     (
         lambda: tensor.check(TensorPlan({"qkv": "colwise_gather_output"}, {}), 2, "phi3"),
