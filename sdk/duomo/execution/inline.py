@@ -245,6 +245,8 @@ class InlineDesk(Desk):
 
     def work(self) -> None:
         """Compute one batch; the next may be prepared meanwhile."""
+        if self._following is None:
+            self.gather()
         found, self._following = self._following or self._next(None), None
         if found is not None:
             lane, pending = found
@@ -257,6 +259,7 @@ class InlineDesk(Desk):
                 with self._changed:
                     if ran.error is None:
                         lane.time.note(ran.batch.padded, ran.compute_s)
+                        self.start_s = lane.time.start_s
                     ran.tell(lane.scheduler)
             except (SystemicError, BadOption) as error:  # of these options, or of the model
                 with self._changed:

@@ -13,6 +13,7 @@ from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.intake import measured
 from duomo.execution.scheduling.lanes import Lane, Lanes
 from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.returns import Returns
 from duomo.outcome import ItemError, Outcome
 
 DRAIN_S = 30.0
@@ -24,9 +25,12 @@ IDLE_S = 5.0
 class Submitted(Future[Outcome[Any]]):
     """The outcome of a submitted item, when it is there. Once its batch has begun it cannot be cancelled."""
 
-    def __init__(self, id: str, withdraw: Callable[[Submitted], bool]) -> None:
+    def __init__(self, id: str, caller: str, withdraw: Callable[[Submitted], bool]) -> None:
         super().__init__()
         self.id = id
+        self.caller = caller
+        self.is_prompt = False
+        """Whether its caller asked at once after its last answer."""
         self._withdraw = withdraw
 
     def cancel(self) -> bool:
@@ -66,6 +70,9 @@ class Desk(ABC):
         self._thread: threading.Thread | None = None
         self._closed = False
         self._late: list[tuple[Submitted, ItemResult]] = []
+        self._returns = Returns()
+        self.start_s = 0.0
+        """What the batch took to start whose items are answered next; 0 where nobody is waited for."""
 
     @abstractmethod
     def work(self) -> None:
@@ -74,6 +81,15 @@ class Desk(ABC):
     def wake(self) -> None:
         """Make a `work` that waits look at what has come; called under the lock."""
         self._changed.notify_all()
+
+    def gather(self) -> None:
+        """Wait for those who ask again as soon as they are answered, unless the next batch is full without them."""
+        with self._changed:
+            while not self._closed and not any(lane.is_full for lane in self.lanes):
+                wait_s = self._returns.wait_s(self._now())
+                if not wait_s:
+                    return
+                self._changed.wait(wait_s)
 
     def expire(self) -> None:
         """Take back what is late, to be answered; called under the lock."""
@@ -99,7 +115,7 @@ class Desk(ABC):
             caller: whose it is.
         """
         entry, cost, size = measured(entry, self._estimate)
-        future = Submitted(entry.id, self._withdraw)
+        future = Submitted(entry.id, caller, self._withdraw)
         if entry.known is not None:
             self._answer([(future, entry.known)])
             return future
@@ -108,6 +124,7 @@ class Desk(ABC):
             if self._closed:
                 raise closed()
             self.lanes.add(future, entry, options, cost=cost, size=size, deadline=deadline, caller=caller)
+            future.is_prompt = self._returns.came(caller, self._now())
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="duomo-submit", daemon=True)
                 self._thread.start()
@@ -134,6 +151,9 @@ class Desk(ABC):
             with self._changed:
                 self.expire()
                 answers, self._late = [*self._late, *self.lanes.answers()], []
+                if self.start_s:
+                    for future, _ in answers:
+                        self._returns.answered(future.caller, self._now(), self.start_s, is_prompt=future.is_prompt)
                 for lane in self.lanes.prune():
                     self.forget(lane)
             self._answer(answers)

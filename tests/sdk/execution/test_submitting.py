@@ -13,6 +13,7 @@ import duomo
 from duomo import Hooks, hookimpl
 from duomo.errors import Aborted, BadOption, UsageProblem
 from duomo.execution.pools.crew import Event
+from duomo.execution.scheduling.batch_time import BatchTime
 from duomo.testing import fake_catalog
 from duomo.testing.crews import InProcessCrew, InProcessPool
 from duomo.testing.fakes import EchoModel, echo_spec
@@ -118,6 +119,24 @@ def test_what_is_cancelled_before_its_batch_begins_is_not_computed(runner: duomo
     assert all(future.cancelled() for future in futures[::2])
     assert not {*TEXTS[:10:2]} & {*Gated.computed}
     assert runner.executor.stats().dropped == 5
+
+
+def test_a_batch_waits_for_who_asks_again_as_soon_as_it_is_answered(
+    catalog: duomo.Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start of a minute, so that it is sure who comes first; it has the next item in the same batch."""
+    runner = load("inline", catalog)
+    monkeypatch.setattr(BatchTime, "start_s", 60.0)
+    monkeypatch.setattr(BatchTime, "usual_cost", 1000, raising=False)
+    for _ in range(2):
+        assert runner.submit("again", caller="prompt").result(30).ok
+    one = runner.submit("one", caller="other")
+    assert concurrent.futures.wait([one], 0.2).not_done
+    again = runner.submit("again", caller="prompt")
+    assert [each.result(30).meta.batch for each in (one, again)] == [2, 2]
+    closing = runner.submit("closed while it waits", caller="other")
+    runner.close()
+    assert not closing.result(30).ok
 
 
 def test_whoever_waits_for_several_hears_of_a_cancelled_one(runner: duomo.Runner[Any]) -> None:

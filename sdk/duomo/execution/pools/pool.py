@@ -26,8 +26,7 @@ from duomo.execution.pools.runs import BatchRun, Pace, PoolRun
 from duomo.execution.pools.streams import CheckRun, StreamRun
 from duomo.execution.progress import LOG, log_batch
 from duomo.execution.scheduling.intake import PATIENCE_S, Reader
-from duomo.execution.scheduling.lanes import same_options
-from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.policy import Policy, same_options
 from duomo.execution.scheduling.scheduler import Scheduler
 from duomo.execution.stats import ReplicaStats, Stats
 from duomo.execution.submitting import closed

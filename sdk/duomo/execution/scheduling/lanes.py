@@ -25,9 +25,9 @@ from typing import Generic, TypeVar
 from duomo.errors import DeadlinePassed
 from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.batch_time import BatchTime
-from duomo.execution.scheduling.policy import Policy
+from duomo.execution.scheduling.policy import Policy, same_options
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
-from duomo.execution.scheduling.turns import Mark, Turns
+from duomo.execution.scheduling.turns import TOGETHER, Mark, Turns
 from duomo.outcome import ItemError
 
 MOST_IDLE = 16
@@ -81,6 +81,12 @@ class Lane(Generic[T]):
     def is_idle(self) -> bool:
         """Whether all that was added is answered or dropped."""
         return not self._num_inside
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what waits fills the next batch, so that it gains nothing from more."""
+        scheduler, full = self.scheduler, TOGETHER * self.time.usual_cost
+        return scheduler.num_waiting >= scheduler.policy.max_items or 0 < full <= scheduler.cost_waiting
 
     def add(self, ticket: T, entry: Entry, cost: int, size: int, caller: str) -> _Item[T]:
         """Add an item."""
@@ -279,14 +285,6 @@ class Lanes(Generic[T]):
         lane = Lane[T](options, self._policy, self._slo_s)
         self._lanes.append(lane)
         return lane
-
-
-def same_options(one: object, other: object) -> bool:
-    """Whether items with these options may share a batch."""
-    try:
-        return bool(one == other)
-    except Exception:  # arrays among the options, say: they have no one truth value
-        return False
 
 
 _LATE = ItemResult(

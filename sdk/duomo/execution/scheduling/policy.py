@@ -72,3 +72,11 @@ class Policy:
     def shared(self) -> Self:
         """Return the same for items of many callers: failures of some end nothing for the others."""
         return dataclasses.replace(self, systemic_after=0, max_failed=None, live=True)
+
+
+def same_options(one: object, other: object) -> bool:
+    """Whether items with these options may share a batch."""
+    try:
+        return bool(one == other)
+    except Exception:  # arrays among the options, say: they have no one truth value
+        return False

@@ -13,6 +13,9 @@ import heapq
 import itertools
 from collections.abc import Sequence
 
+TOGETHER = 2
+"""Usual batches that are made one where all that is in them has its turn."""
+
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Mark:
@@ -79,15 +82,16 @@ class Turns:
     def most_cost(self, usual: int, start: int) -> int:
         """Return the cost of the next batch; 0 for no bound.
 
-        It is the usual one, so that nobody waits long for what others have in it; half of what has its turn where that
-        is more, since whoever comes now is behind that anyway. Who waits for one item gains nothing from a full batch:
-        what has no turn yet may add no more to it than its start takes.
+        It is the usual one, so that nobody waits long for what others have in it. What has its turn is all in it up to
+        `TOGETHER` times that, since those who ask again when they are answered would wait for the rest in any case, and
+        half of it where that is more, since whoever comes now is behind that anyway. Who waits for one item gains
+        nothing from a full batch: what has no turn yet may add no more to it than its start takes.
 
         Args:
             usual: cost of a batch that wastes little; 0 while unknown.
             start: cost that takes as long as the start of a batch; 0 while unknown.
         """
-        most = max(usual, self.due // 2) if usual else 0
+        most = max(usual, min(self.due, TOGETHER * usual), self.due // 2) if usual else 0
         return min(most, self.due + start) if self.due and self.singles and start else most
 
     def serve(self, marks: Sequence[Mark]) -> None:
