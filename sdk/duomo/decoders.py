@@ -73,7 +73,7 @@ def decoder_plan(config: PreTrainedConfig, prefix: str = "") -> TensorPlan | Non
     What must be divided is read from its `config`; `prefix` stands before the names.
     """
     kind = config.model_type
-    styles = DECODERS.get(kind) or getattr(config, "base_model_tp_plan", None)
+    styles: dict[str, str] | None = DECODERS.get(kind) or getattr(config, "base_model_tp_plan", None)
     if not styles or kind in NOT_AS_SAID:
         return None
     has_heads = any("attn" in name and style not in WHOLE for name, style in styles.items())
