@@ -171,7 +171,8 @@ class ImageChatter(Model[ImageChat, Generation]):
 
     def _config(self, options: ImageTextToTextOptions, length: int = 0) -> GenerationConfig:
         said: dict[str, Any] = self.network.generation_config.to_dict()
-        said |= {"max_new_tokens": self._bound(options, length), "max_length": None}
+        # As a length, since Janus fills in one of 20 where none is said, and transformers then finds two.
+        said |= {"max_new_tokens": None, "max_length": length + self._bound(options, length)}
         if options.temperature is not None:
             said["do_sample"] = options.temperature > 0
             said["temperature"] = options.temperature or None

@@ -30,7 +30,7 @@ from duomo.model import Features
 from duomo.pretrained import load_network
 from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
 from duomo_speech.checkpoint import load_part
-from duomo_speech.utterances import LONGEST, Noise, pieces
+from duomo_speech.utterances import LONGEST, Noise, lacks_signs, pieces
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -98,7 +98,8 @@ class SpeechT5(Model[Text, Speech]):
         for item in items:
             self._check(item)
             parts = [self.tokenizer(part).input_ids for part in pieces(item, self.longest) if part.strip()]
-            features.append({"parts": parts, "windows": len(parts), "options": options})
+            cut = lacks_signs(item, self._is_known)
+            features.append({"parts": parts, "windows": len(parts), "truncated": cut, "options": options})
         return features
 
     def collate(self, features: list[Features]) -> list[Features]:
@@ -126,13 +127,13 @@ class SpeechT5(Model[Text, Speech]):
                 said.append(waveform.float().cpu().numpy())
         return np.concatenate(said)
 
+    def _is_known(self, sign: str) -> bool:
+        return self.tokenizer.unk_token_id not in self.tokenizer(sign, add_special_tokens=False).input_ids
+
     def _check(self, text: str) -> None:
         """Raise `BadInput` for letters and digits that the tokenizer does not know."""
         unknown = [
-            sign
-            for sign in dict.fromkeys(text)
-            if unicodedata.category(sign)[0] in "LMN"
-            and self.tokenizer.unk_token_id in self.tokenizer(sign, add_special_tokens=False).input_ids
+            sign for sign in dict.fromkeys(text) if unicodedata.category(sign)[0] in "LMN" and not self._is_known(sign)
         ]
         if unknown:
             raise BadInput(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,15 @@ def pieces(text: str, longest: int = LONGEST) -> list[str]:
         found.append(text[:at])
         text = text[at:]
     return [*found, text]
+
+
+def lacks_signs(text: str, is_known: Callable[[str], bool]) -> bool:
+    """Whether `text` has signs that a reader says as words, such as & and €, and that are not known.
+
+    Marks that are only paused at, such as brackets and quotes, are none of them.
+    """
+    said = (sign for sign in dict.fromkeys(text) if unicodedata.category(sign)[0] == "S" or sign in "&@#%§")
+    return not all(map(is_known, said))
 
 
 class Noise(TorchFunctionMode):

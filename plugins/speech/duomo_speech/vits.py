@@ -27,7 +27,7 @@ from duomo.pretrained import load_network
 from duomo.tasks.speech.reading import check_latin
 from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
 from duomo_speech.checkpoint import load_part
-from duomo_speech.utterances import Noise, pieces
+from duomo_speech.utterances import Noise, lacks_signs, pieces
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -91,7 +91,8 @@ class Vits(Model[Text, Speech]):
                     why="it has none of the letters that this checkpoint reads",
                     fix="pass text of the checkpoint's language",
                 )
-            features.append({"parts": parts, "windows": len(parts), "options": options})
+            cut = not self.tokenizer.phonemize and lacks_signs(item, self._is_letter)
+            features.append({"parts": parts, "windows": len(parts), "truncated": cut, "options": options})
         return features
 
     def collate(self, features: list[Features]) -> list[Features]:
@@ -131,12 +132,15 @@ class Vits(Model[Text, Speech]):
             )
         return int(voice or 0) if names else None
 
+    def _is_letter(self, sign: str) -> bool:
+        return sign in self.letters or self.letters.issuperset(sign.lower())
+
     def _check(self, text: str) -> None:
         """Raise `BadInput` for letters and digits that the tokenizer would leave out without a word."""
         if self.tokenizer.phonemize:
             check_latin(text)
             return
-        known = (sign for sign in text if sign in self.letters or self.letters.issuperset(sign.lower()))
+        known = filter(self._is_letter, text)
         unknown = dict.fromkeys(sign for sign in text if unicodedata.category(sign)[0] in "LMN")
         for sign in known:
             unknown.pop(sign, None)

@@ -10,7 +10,8 @@ VITS = ModelSpec(
     "Apache-2.0",
     weights="given",
     architectures=("VitsModel",),
-    limits="its own letters alone: numbers as words; no romanizing; speakers have numbers, not names",
+    limits="its own letters alone: numbers as words; signs such as & are left out (meta: truncated); no romanizing; "
+    "speakers have numbers, not names",
 )
 SPEECHT5 = VITS._replace(
     name="speech/speecht5",
@@ -18,7 +19,8 @@ SPEECHT5 = VITS._replace(
     summary="any SpeechT5 checkpoint for text to speech, with its vocoder and vectors of speakers in the folder",
     requires=("sentencepiece>=0.2",),
     architectures=("SpeechT5ForTextToSpeech",),
-    limits="its own letters alone: numbers as words; one speed; a voice is a vector that you bring",
+    limits="its own letters alone: numbers as words; signs such as & are left out (meta: truncated); one speed; a "
+    "voice is a vector that you bring",
 )
 BARK = VITS._replace(
     name="speech/bark",

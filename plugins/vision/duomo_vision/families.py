@@ -128,7 +128,6 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "EdgeTamModel",
         "EdgeTamVideoModel",
         "Sam3TrackerModel",
-        "Sam3VideoModel",
         limits="names nothing; one image a pass; of SAM 3 the part that takes boxes and points, and no words",
     ),
     "super-resolution": _family(

@@ -85,6 +85,13 @@ def test_letters_that_the_tokenizer_would_leave_out_are_refused_alone(runner, te
     assert "nothing to say" in empty.error.what
 
 
+def test_signs_that_are_left_out_are_reported(runner):
+    texts = ["a red ball", "a dog & a ball", "one \u20ac", "(a) \u201cdog\u201d; stop"]
+    outcomes = list(runner.map(texts))
+    assert all(outcome.ok for outcome in outcomes)
+    assert [outcome.meta.truncated for outcome in outcomes] == [False, True, True, False]
+
+
 def test_a_long_text_is_said_in_parts_of_whole_sentences(runner):
     text = "the cat sat on the mat. " * 40
     parts = pieces(text)
