@@ -56,7 +56,7 @@ DECODERS = {
 }
 """Styles of decoders for which transformers has none, or leaves them whole. The short convolutions of LFM2 and the
 attentions of Phi-3, whose queries, keys and values lie in one layer, stay whole."""
-COUNTING = {
+COUNTING: dict[str, dict[str, tuple[str, ...]]] = {
     "mllama_text_model": {"layers.*.{self_attn,cross_attn}": ("num_heads", "num_key_value_heads")},
     "opt": {"layers.*.self_attn": ("num_heads",)},
 }
@@ -73,7 +73,7 @@ def decoder_plan(config: PreTrainedConfig, prefix: str = "") -> TensorPlan | Non
     What must be divided is read from its `config`; `prefix` stands before the names.
     """
     kind = config.model_type
-    styles: dict[str, str] | None = DECODERS.get(kind) or getattr(config, "base_model_tp_plan", None)
+    styles = DECODERS.get(kind) or getattr(config, "base_model_tp_plan", None)
     if not styles or kind in NOT_AS_SAID:
         return None
     has_heads = any("attn" in name and style not in WHOLE for name, style in styles.items())
