@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
-from duomo import Text
+from duomo import Text, WeightsRef
 from duomo.errors import BadInput
 from duomo.inputs import TextPair
 from duomo.model import Features
@@ -38,6 +38,8 @@ HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "modernbert": lambda network, pooled: network.classifier(network.drop(network.head(pooled[:, 0]))),
 }
 """From (R, 1, H) to (R, labels); heads without a ``dropout`` here have it inside."""
+SCALE = "duomo_scale"
+"""Where ``config.json`` has mean and spread of the numbers that were learned."""
 FINE = 1e-3
 """Steps of a number of 32 bits are no larger a part of what numbers that are learned differ by."""
 
@@ -116,6 +118,19 @@ class Regression(Sequences):
     numbers = 1
     mean, spread = 0.0, 1.0
 
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        """Undo what `save` did to the last layer, so that losses are in spreads again."""
+        model = super().open(weights, labels=labels, device=device, dtype=dtype)
+        found = getattr(model.network.config, SCALE, None)
+        if found and not model.has_new_head:
+            model.mean, model.spread = found
+            last = model._last()
+            with torch.no_grad():
+                last.bias.sub_(model.mean).div_(model.spread)
+                last.weight.div_(model.spread)
+        return model
+
     def fit_statistics(self, items: Sequence[Text], labels: Sequence[float]) -> None:
         self.mean, self.spread = mean_and_spread(labels)
         _check_writable(labels, self.spread)
@@ -131,12 +146,16 @@ class Regression(Sequences):
 
     def save(self, folder: Path) -> None:
         """Write the folder; mean and spread become part of the last layer."""
-        last = [each for each in self.network.modules() if isinstance(each, nn.Linear) and each.out_features == 1][-1]
+        last = self._last()
         with torch.no_grad():
             last.weight.mul_(self.spread)
             last.bias.mul_(self.spread).add_(self.mean)
+        setattr(self.network.config, SCALE, (self.mean, self.spread))
         self.mean, self.spread = 0.0, 1.0
         super().save(folder)
+
+    def _last(self) -> nn.Linear:
+        return [each for each in self.network.modules() if isinstance(each, nn.Linear) and each.out_features == 1][-1]
 
 
 def _check_writable(numbers: Sequence[float], spread: float) -> None:
