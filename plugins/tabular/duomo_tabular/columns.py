@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from duomo.adapters import is_missing
+from duomo.counting import counted
 from duomo.errors import BadInput, did_you_mean
 from duomo.inputs import TableRow
 from duomo.training import mean_and_spread
@@ -118,6 +119,18 @@ def marked_cells(rows: Sequence[TableRow], names: Iterable[str]) -> list[str]:
         marked = [str(cell) for row in rows if _is_marked(cell := row.fields.get(name))]
         if marked:
             found.append(f"column '{name}': cells such as {marked[0]!r} are read as missing ({len(marked):,} in all)")
+    return found
+
+
+def far_cells(rows: Sequence[TableRow], numbers: Mapping[str, tuple[float, float]]) -> list[str]:
+    """What to say of columns with numbers that are cut off, infinite ones among them."""
+    found = []
+    for name, (mean, spread) in numbers.items():
+        values = [number for row in rows if (number := as_number(row.fields.get(name))) is not None]
+        far = [value for value in values if abs(value - mean) > FAR * spread]
+        if far:
+            what = f"{counted(len(far), 'cell is', 'cells are')} more than {FAR:g} spreads from the mean"
+            found.append(f"column '{name}': {what}, such as {far[0]:g}, and read as if at {FAR:g}")
     return found
 
 

@@ -25,7 +25,7 @@ from duomo.model import Features, R
 from duomo.tasks.results import Classification, Number
 from duomo.tasks.tabular.prediction import TabularClassificationOptions, TabularRegressionOptions
 from duomo.training import Losses, SmallTrainable, mean_and_spread, squared_error
-from duomo_tabular.columns import Columns, likely_keys, marked_cells, nearly_numbers
+from duomo_tabular.columns import Columns, far_cells, likely_keys, marked_cells, nearly_numbers
 
 WIDEST = 16
 """Numbers that stand for a name at most."""
@@ -190,6 +190,7 @@ class TableTrainer(SmallTrainable[TableRow]):
             for name in likely_keys(items, self.columns.numbers)
         ]
         self.notes += marked_cells(items, self.columns.numbers) + nearly_numbers(items, self.columns)
+        self.notes += far_cells(items, self.columns.numbers)
         before = next(self.network.parameters())
         self.network = Network(self.columns, self.hidden, len(self.labels) or 1).to(before.device, before.dtype)
         if self.kind == "number":
