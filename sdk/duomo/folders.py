@@ -5,6 +5,7 @@ For plugins whose networks are not in transformers format: what a training write
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -36,6 +37,7 @@ def write(network: nn.Module, about: pydantic.BaseModel, folder: str | Path) -> 
     (folder / "duomo.json").write_text(about.model_dump_json(indent=2) + "\n", "utf-8")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, folder / TENSORS)
+    shutil.copymode(folder / "duomo.json", folder / TENSORS)  # safetensors lets nobody else read it
     return folder
 
 

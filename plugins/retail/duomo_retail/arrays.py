@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -46,6 +47,7 @@ class ArrayArtifact(Artifact):
         target = super().save(path)
         try:
             save_file({"array": self.array}, str(target.with_suffix(".safetensors")))
+            shutil.copymode(target, target.with_suffix(".safetensors"))  # safetensors lets nobody else read it
         except OSError as error:
             raise CannotWrite(
                 f"the array cannot be written beside '{target}'", why=str(error), fix="choose another place"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def _write(source: Path, target: Path) -> None:
     # Tensors that share memory are written once each: safetensors holds no references.
     tensors = {name: tensor.detach().clone().contiguous() for name, tensor in _tensors(source).items()}
     save_file(tensors, target, metadata={"format": "pt"})
+    shutil.copymode(source, target)  # safetensors lets nobody else read it
 
 
 def _is_ctranslate2(source: Path) -> bool:

@@ -135,6 +135,9 @@ def _write_model(training: Training, out: Path) -> None:
     if additions is not None:  # with the head as `save` wrote it
         head, rank = freezing.lora_head(training.model), training.recipe.lora_rank
         lora.save(additions, network, head, rank, training.start.reference, writing / "adapter")
+    for file in writing.rglob("*"):  # safetensors lets nobody else read what it writes, such as a server's user
+        if file.is_file():
+            file.chmod(writing.stat().st_mode & 0o666)
     for file in sorted(writing.iterdir()):
         target = out / file.name
         if file.is_dir():

@@ -80,6 +80,7 @@ def test_weights_lie_in_safetensors_and_a_change_is_noticed(tmp_path: Path) -> N
     again = Recommend.load(tmp_path)
     item = Recommend.samples()[0]
     assert again(item).payload == adapter(item).payload
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "model.json").stat().st_mode
     stored = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(stored[:-4] + b"\0\0\0\1")
     with pytest.raises(ArtifactProblem, match="was changed after it was saved"):

@@ -205,6 +205,7 @@ def test_a_bin_file_becomes_safetensors_that_hold_the_same_tensors(duomo: Any, t
     torch.save({"state_dict": {"a": shared, "b": shared.T}}, source)
     done = duomo("models", "convert", str(source))
     assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "model.safetensors").stat().st_mode == source.stat().st_mode
     loaded = load_file(tmp_path / "model.safetensors")
     assert torch.equal(loaded["a"], shared)
     assert torch.equal(loaded["b"], shared.T)

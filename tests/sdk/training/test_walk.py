@@ -31,6 +31,13 @@ def test_what_is_worth_knowing_lies_beside_the_model(fit, rows):
     assert not (found.folder / "checkpoints").exists()
 
 
+def test_a_folder_is_read_by_whoever_reads_new_files(fit, rows, tmp_path):
+    """A server may be another user; safetensors writes for its own user alone."""
+    (tmp_path / "new").touch()
+    found = fit(rows, epochs=1).folder
+    assert {each.stat().st_mode for each in found.rglob("*.*")} == {(tmp_path / "new").stat().st_mode}
+
+
 def test_the_hardest_rows_are_found_without_running_all_rows_again(fit, monkeypatch):
     rows = [
         {"id": str(at), "text": f"{'robin' if at % 2 else 'cod'} {at}", "label": "bird" if at % 2 else "fish"}
