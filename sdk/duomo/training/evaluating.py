@@ -27,6 +27,7 @@ from duomo.training.trainable import Trainable
 
 AT_ONCE = 32
 """Rows of one forward pass."""
+LOWER_IS_BETTER = ("loss", "perplexity", "mean_absolute_error", "word_error_rate", "character_error_rate")
 
 
 @dataclasses.dataclass
@@ -45,12 +46,11 @@ class Evaluation:
         more = {"perplexity": self.loss.perplexity()} if self.is_language_model else {}
         return {"loss": self.loss.score(), **more, **(self.metric.scores() if self.metric else {})}
 
-    @property
-    def score(self) -> float:
-        """What the best checkpoint is chosen by: higher is better, and no number is worst."""
-        is_higher = self.metric is not None and self.metric.higher
-        value = self.scores["loss" if self.metric is None else self.metric.better].value
-        return -math.inf if math.isnan(value) else value if is_higher else -value
+    def score(self, name: str | None = None) -> float:
+        """What the best checkpoint is chosen by, the metric's own when not named: higher is better, NaN the worst."""
+        name = name or ("loss" if self.metric is None else self.metric.better)
+        value = self.scores[name].value
+        return -math.inf if math.isnan(value) else -value if name in LOWER_IS_BETTER else value
 
     def not_finite(self) -> list[int]:
         """Places of the rows whose loss is not finite: they are in no mean."""
@@ -79,7 +79,7 @@ def evaluate(
 ) -> Evaluation:
     """Run rows, each on one of the copies, and compare; the same comes out on all of them.
 
-    The network is in evaluation mode meanwhile; what was in training mode is put back.
+    The network is in evaluation mode meanwhile, and labels are not smoothed; what was is put back.
 
     Args:
         model: what is judged.
@@ -90,6 +90,7 @@ def evaluate(
     """
     peers = peers or Peers()
     training = [module for module in model.network.modules() if module.training]
+    smoothing, model.smoothing = model.smoothing, 0.0
     model.network.eval()
     metric, loss, row_losses = metric_for(model), Loss(), list[float]()
 
@@ -110,6 +111,7 @@ def evaluate(
         parts = peers.even([own[start : start + AT_ONCE] for start in range(0, len(own), AT_ONCE)])
         peers.forward([functools.partial(look, part) for part in parts])
     finally:
+        model.smoothing = smoothing
         for module in training:
             module.training = True
     found = Evaluation(loss, metric, row_losses, model.kind == "none")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
+import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from duomo.counting import counted
-from duomo.errors import UsageProblem
+from duomo.errors import BadOption, UsageProblem
 from duomo.training import lora
 from duomo.training.trainable import Parts, Trainable
 
@@ -85,6 +88,34 @@ def freeze(network: nn.Module, modules: Iterable[str]) -> dict[str, nn.Parameter
     for name in modules:
         network.get_submodule(name).requires_grad_(True).train()
     return {name: each for name, each in network.named_parameters() if each.requires_grad}
+
+
+def recompute(model: Trainable[object], reference: str) -> None:
+    """Have the trained layers of the stack compute again in the backward pass what they gave. It changes no update.
+
+    Raises `BadOption` where there are none, and where computing twice would change something.
+    """
+    parts = model.parts()
+    stack = model.network.get_submodule(parts.stack) if parts is not None and parts.stack else nn.ModuleList()
+    layers = [each for each in stack.children() if any(one.requires_grad for one in each.parameters())]
+    counts = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    moves = any(isinstance(module, counts) and module.training for each in layers for module in each.modules())
+    if not layers or moves:
+        raise BadOption(
+            f"recompute is of no use for '{reference}' as it is trained",
+            why="statistics of its batch norms would move twice"
+            if moves
+            else "no layer in a list of layers is trained",
+            fix="a smaller micro takes less memory, too",
+        )
+    for layer in layers:
+        layer.forward = functools.partial(_again, layer.forward)
+
+
+def _again(forward: Callable[..., object], *args: object, **named: object) -> object:
+    if not torch.is_grad_enabled():
+        return forward(*args, **named)
+    return checkpoint(forward, *args, use_reentrant=False, **named)  # type: ignore[no-untyped-call]
 
 
 def trained_buffers(network: nn.Module, modules: Iterable[str]) -> dict[str, nn.Parameter]:

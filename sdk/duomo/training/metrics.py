@@ -39,8 +39,7 @@ class Metric(ABC):
     """Counts of what a model got right; `merge` joins those of two devices."""
 
     better: str
-    """The score by which the best checkpoint is chosen."""
-    higher = True
+    """The score by which the best checkpoint is chosen, unless the recipe names another."""
 
     @abstractmethod
     def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
@@ -171,7 +170,6 @@ class Numbers(Metric):
     """A number for each row: mean absolute error and the share of variance explained."""
 
     better = "mean_absolute_error"
-    higher = False
 
     def __init__(self) -> None:
         self.pairs: list[tuple[float, float]] = []
@@ -227,7 +225,6 @@ class WordErrors(Metric):
     """A text for each row: words, and characters, that would have to be changed, over those that were said."""
 
     better = "word_error_rate"
-    higher = False
 
     def __init__(self) -> None:
         self.words: list[tuple[float, float]] = []

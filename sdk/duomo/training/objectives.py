@@ -17,14 +17,16 @@ IGNORED = -100
 """A target without a loss, as in torch and transformers."""
 
 
-def cross_entropy(logits: Tensor, targets: Sequence[int]) -> Losses:
+def cross_entropy(logits: Tensor, targets: Sequence[int], smoothing: float = 0.0) -> Losses:
     """One label a row.
 
     Args:
         logits: (B, classes).
         targets: B places of the right classes.
+        smoothing: share of each target that is spread over all classes.
     """
-    rows = _cross_entropy(logits.float(), torch.tensor(targets, device=logits.device), reduction="none")
+    wanted = torch.tensor(targets, device=logits.device)
+    rows = _cross_entropy(logits.float(), wanted, reduction="none", label_smoothing=smoothing)
     return Losses(rows, torch.ones_like(rows))
 
 

@@ -92,12 +92,14 @@ class Reading:
             self.train_rows, self.held_rows = self.train_rows.regroup(), self.held_rows.regroup()
         self.train_labels = [each.label for each in self.train_rows.examples]
         self.held_labels = [each.label for each in self.held_rows.examples]
-        if self.recipe.patience and not self.held_labels and learns:
-            raise BadOption(
-                f"recipe: patience={self.recipe.patience} needs rows that are held out",
-                why="no score says whether an epoch was better",
-                fix="validation=0.2  (--validation 0.2), or leave patience out",
-            )
+        for name in ("patience", "best"):
+            value = getattr(self.recipe, name)
+            if value is not None and not self.held_labels and learns:
+                raise BadOption(
+                    f"recipe: {name}={value} needs rows that are held out",
+                    why="no score says whether an epoch was better",
+                    fix=f"validation=0.2  (--validation 0.2), or leave {name} out",
+                )
 
     def labels_of_the_start(self) -> Sequence[str]:
         """Labels of the checkpoint's own head; none of one without a head, or whose head names none."""
@@ -201,7 +203,13 @@ class Reading:
                 why=f"it has {', '.join(cls.varieties) or 'none'}",
                 fix=did_you_mean(unknown[0], cls.varieties) or "leave augment out of the recipe",
             )
-        model.augmentations = self.recipe.augment
+        if self.recipe.smoothing and not model.smooths:
+            raise BadOption(
+                f"recipe: smoothing={self.recipe.smoothing} cannot be for {self.request.task}",
+                why="it is for one label a row, by cross-entropy",
+                fix="leave smoothing out",
+            )
+        model.augmentations, model.smoothing = self.recipe.augment, self.recipe.smoothing
         return model
 
     def _options(self) -> Options | None:

@@ -13,9 +13,36 @@ from duomo.errors import BadOption, UsageProblem, did_you_mean
 Optimizer = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["linear", "cosine", "constant"]
 Precision = Literal["float32", "bfloat16"]
-CHANGE_NOTHING = ("checkpoint_s", "max_failed", "hang_s")
+CHANGE_NOTHING = ("checkpoint_s", "max_failed", "hang_s", "recompute")
 """Settings that no weight depends on."""
 INFINITY = float("inf")
+ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("learning_rate", "max_lr"), "lr"),
+    **dict.fromkeys(("num_train_epochs", "num_epochs", "max_epochs"), "epochs"),
+    **dict.fromkeys(
+        ("batch_size", "per_device_train_batch_size", "train_batch_size"), "batch: rows of one update over all devices"
+    ),
+    **dict.fromkeys(
+        ("gradient_accumulation_steps", "accumulate_grad_batches"),
+        "micro: rows of one forward pass; as many as are needed for a batch are added up",
+    ),
+    **dict.fromkeys(("warmup_ratio", "warmup_steps"), "warmup: a share of the steps"),
+    "weight_decay": "decay",
+    **dict.fromkeys(("max_grad_norm", "gradient_clip_val", "clip_grad"), "clip"),
+    **dict.fromkeys(("lr_scheduler_type", "scheduler", "sched"), "schedule"),
+    **dict.fromkeys(("optim", "opt"), "optimizer"),
+    **dict.fromkeys(("label_smoothing", "label_smoothing_factor"), "smoothing"),
+    **dict.fromkeys(("class_weights", "weight"), "class_weight"),
+    "early_stopping_patience": "patience",
+    **dict.fromkeys(("metric_for_best_model", "monitor", "eval_metric"), "best"),
+    **dict.fromkeys(("gradient_checkpointing", "grad_checkpointing"), "recompute=True"),
+    **dict.fromkeys(("bf16", "fp16", "amp"), "precision='bfloat16'; there is no float16, which needs losses scaled"),
+    **dict.fromkeys(
+        ("save_steps", "save_strategy", "save_total_limit"), "checkpoint_s; the last and the best are kept"
+    ),
+    **dict.fromkeys(("lora_r", "r"), "lora_rank"),
+}
+"""What is called otherwise in HF Trainer, lightning, timm, keras or PEFT, and its name here."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,11 +70,21 @@ class Recipe:
     """Largest norm of a gradient; None to leave it as it is."""
     class_weight: str | Mapping[str, float] = "none"
     """``none``, ``balanced`` (each class counts alike), or a weight for each label."""
+    smoothing: float = 0.0
+    """Share of each label that is spread over all of them, right one included, while it is learned (Szegedy et al.
+    2016); scores are without it."""
     clean: tuple[str, ...] = ()
     """Steps done on the rows before anything else: strip, nfc, drop_duplicates, drop_conflicts."""
     augment: tuple[str, ...] = ()
     """Augmentations by name, such as ``flip`` and ``crop`` for images; each model says which it has."""
     precision: Precision = "float32"
+    """What matrices are multiplied in, by autocast; weights, the optimiser's state and what is computed once stay
+    float32."""
+    recompute: bool = False
+    """Compute trained layers again in the backward pass instead of keeping what they gave: less memory, more time
+    ("gradient checkpointing"). It changes no update."""
+    best: str | None = None
+    """The score by which the best checkpoint is chosen and `patience` counts, such as ``loss`` or ``accuracy``."""
     patience: int | None = None
     """Epochs without a better score after which training ends."""
     seed: int = 0
@@ -82,6 +119,9 @@ class Recipe:
         is_bound = self.clip is None or 0 < _number(self.clip) < INFINITY
         self._check("clip", is_bound, "a number above 0, or None (null)")
         self._check("hang_s", self.hang_s is None or 1 <= _number(self.hang_s) < INFINITY, "1 second or more")
+        self._check("smoothing", 0 <= _number(self.smoothing) < 1, "a share of each label, from 0 to less than 1")
+        self._check("recompute", isinstance(self.recompute, bool), "True or False")
+        self._check("best", self.best is None or isinstance(self.best, str), "the name of a score, such as loss")
         self._check("warmup", 0 <= _number(self.warmup) < 1, "a share of the steps, from 0 to less than 1")
         for name in ("decay", "checkpoint_s"):
             self._check(name, 0 <= _number(getattr(self, name)) < INFINITY, "a number of 0 or more")
@@ -150,7 +190,7 @@ class Recipe:
                 raise UsageProblem(
                     f"a recipe has no '{name}'",
                     why=f"it has {', '.join(known)}",
-                    fix=did_you_mean(name, known) or "leave it out",
+                    fix=ELSEWHERE.get(name) or did_you_mean(name, known) or "leave it out",
                 )
         return cls(**values)
 

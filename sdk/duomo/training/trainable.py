@@ -68,6 +68,8 @@ class Trainable(Named, ABC, Generic[In]):
     """What `fit_statistics` found that a person should know; it is reported with the findings."""
     augmentations: Sequence[str] = ()
     """Those of `varieties` that the recipe asks for."""
+    smoothing: float = 0.0
+    """Share of each label that is spread over all of them while it is learned."""
 
     @classmethod
     @abstractmethod
@@ -138,10 +140,10 @@ class Trainable(Named, ABC, Generic[In]):
         return False
 
     def losses(self, output: Any, targets: Sequence[Any]) -> Losses:
-        """The loss of each row: by default cross-entropy of logits (B, labels) in nats."""
+        """The loss of each row: by default cross-entropy of logits (B, labels) in nats, with `smoothing`."""
         from duomo.training.objectives import cross_entropy
 
-        return cross_entropy(output, targets)
+        return cross_entropy(output, targets, self.smoothing)
 
     def predictions(self, output: Any, targets: Sequence[Any]) -> list[Any]:
         """What the network says of each row, in the shape of a label: by default the likeliest name."""
@@ -201,6 +203,11 @@ class Trainable(Named, ABC, Generic[In]):
     def varies(self) -> bool:
         """Whether `vary` does anything: where it is written, and of `varieties` one is asked for."""
         return type(self).vary is not Trainable.vary and bool(self.augmentations or not self.varieties)
+
+    @property
+    def smooths(self) -> bool:
+        """Whether its losses take `smoothing`: those of names that are not overridden."""
+        return self.kind == "classes" and type(self).losses is Trainable.losses
 
     @property
     def fits_statistics(self) -> bool:

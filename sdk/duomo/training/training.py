@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from duomo.data.examples import Finding, data_digest
-from duomo.errors import StoreMismatch
+from duomo.errors import BadOption, StoreMismatch, did_you_mean
 from duomo.execution.sharding import pipeline, tensor
 from duomo.specs import TaskSpec
 from duomo.training import freezing, optimizers
@@ -30,6 +30,7 @@ from duomo.training.loop import Loop, Step
 from duomo.training.order import Order, mix
 from duomo.training.peers import Peers
 from duomo.training.reading import Reading
+from duomo.training.recipe import Recipe
 from duomo.training.request import Request
 from duomo.training.rows import Rows
 from duomo.training.starts import Start
@@ -67,8 +68,11 @@ class Training(Reading):
         self.read()
         self._cut()
         self._freeze()
+        if self.recipe.recompute:
+            freezing.recompute(self.model, self.start.reference)
         self._spread()
         self._make_loop()
+        self._check_best()
         self.fingerprint = self._fingerprint()
 
     def begin(self) -> None:
@@ -179,6 +183,16 @@ class Training(Reading):
         )  # fmt: skip
         self.loop.micro = min(self.loop.micro, self.request.micro or self.loop.micro)
 
+    def _check_best(self) -> None:
+        """Raise `BadOption` for a score that this task has not, before the first step."""
+        name = self.recipe.best
+        known = self.evaluate(self.held_source, self.held_labels, [0]).scores if name else {}
+        if name and name not in known:
+            raise BadOption(
+                f"recipe: best='{name}' is no score of {self.request.task}", why=f"it has {', '.join(known)}",
+                fix=did_you_mean(name, known) or "leave best out",
+            )  # fmt: skip
+
     def _note(self, step: Step) -> None:
         for row in step.left_out:
             id = self.train_rows.examples[row].id
@@ -198,7 +212,7 @@ class Training(Reading):
         self.journal.write(
             {"step": self.step, "epoch": step.epoch + 1, "scores": {n: s[0] for n, s in self.scores.items()}}
         )
-        score = found.score
+        score = found.score(self.recipe.best)
         if not math.isfinite(self.best_score) or score > self.best_score:  # NaN is no score to be better than
             self.best_score, self.best_step, self.best_epoch = score, self.step, step.epoch
 
@@ -266,7 +280,8 @@ class Training(Reading):
 
     def check_same(self, before: dict[str, Any]) -> None:
         """Raise `StoreMismatch` with the difference, unless `before` is the fingerprint of this very training."""
-        changed = [name for name, value in self.fingerprint.items() if before.get(name) != value]
+        usual = {f"recipe.{name}": value for name, value in Recipe().fingerprint().items()}  # that had no name before
+        changed = [name for name, value in self.fingerprint.items() if before.get(name, usual.get(name)) != value]
         if changed:
             shown = [
                 f"{name}: {_short(before.get(name))} then, {_short(self.fingerprint[name])} now" for name in changed

@@ -100,6 +100,41 @@ def test_numbers_are_learnt_and_come_back_in_their_own_unit(checkpoint, tmp_path
         duomo.load("text-classification", f"dir:{fit.folder}")
 
 
+@pytest.mark.parametrize("task", ["text-regression", "text-classification", "tabular-regression"])
+def test_the_loss_of_an_evaluation_is_that_of_the_training(checkpoint, tmp_path, task):
+    """Of numbers it is in spreads of those that were learned, and the folder gives them in their own unit."""
+    rows = [{"text": f"the {'cat dog mat'.split()[at % 3]} {at}", "n": at, "label": 900.0 + at % 3} for at in range(30)]
+    held = [{"text": f"a {'cat dog mat'.split()[at % 3]}", "n": 40 + at, "label": 900.0 + at % 3} for at in range(9)]
+    start = {} if task.startswith("tab") else {"model": f"dir:{checkpoint('bert', AutoModel, **STILL)}"}
+    fit = duomo.finetune(task, rows, validation=held, out=tmp_path / "out", recipe=Recipe(epochs=1, batch=8), **start)
+    found = evaluate(task, held, model=f"dir:{fit.folder}").scores
+    assert {name: each.value for name, each in found.items()} == {
+        name: pytest.approx(each.value, rel=1e-3) for name, each in fit.metrics.items()
+    }
+    if start:  # a training that starts from the folder begins where the other ended
+        again = duomo.finetune(
+            task, rows, validation=held, model=f"dir:{fit.folder}", out=tmp_path / "again",
+            recipe=Recipe(epochs=1, batch=64, lr=1e-9),
+        )  # fmt: skip
+        assert again.metrics["loss"].value == pytest.approx(fit.metrics["loss"].value, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2"])
+def test_layers_that_are_computed_again_change_no_update(checkpoint, tmp_path, kind):
+    """With the dropout of attention and of layers."""
+    task, auto = ("text-classification", AutoModel) if kind == "bert" else ("text-generation", AutoModelForCausalLM)
+    rows = [{"text": text, "label": "ab"[at % 2]} for at, text in enumerate(TEXTS * 2)]
+    folder = checkpoint(kind, auto)
+    kept = []
+    for again in (False, True):
+        fit = duomo.finetune(
+            task, rows, model=f"dir:{folder}", train="all", validation=0, out=tmp_path / str(again),
+            recipe=Recipe(epochs=2, batch=4, lr=1e-2, recompute=again),
+        )  # fmt: skip
+        kept.append((fit.folder / "model.safetensors").read_bytes())
+    assert kept[0] == kept[1]
+
+
 @pytest.mark.parametrize(("numbers", "named"), [((1e8, 1e8 + 4), "subtract"), ((0, 1e-42), "a smaller unit")])
 def test_numbers_that_a_checkpoint_cannot_hold_are_refused(checkpoint, tmp_path, numbers, named):
     """They are scored with 64 bits, and the last layer of the folder has 32: it would give others."""
@@ -385,9 +420,9 @@ def test_answers_of_the_wrong_shape_are_refused(checkpoint, tmp_path):
     ],
 )
 def test_an_update_does_not_depend_on_how_its_rows_are_cut(checkpoint, tmp_path, monkeypatch, task, kind, auto):
-    """Gradients of 16 rows of unlike lengths are equal to 2e-6 of their norm: all at once, by four, and one by one.
+    """Gradients of 16 rows of unlike lengths are equal to 1e-6 of their norm: all at once, by eight, and one by one.
 
-    They are float32: 1.4e-6 apart at most with AVX2, and less than 1e-6 with AVX-512.
+    They are float32: where the processor has AVX2 alone 1.4e-6 apart at most.
     """
     update, kept = Loop._update, []  # each step's gradients, which show nowhere else
 
@@ -404,9 +439,10 @@ def test_an_update_does_not_depend_on_how_its_rows_are_cut(checkpoint, tmp_path,
     folder = checkpoint(kind, auto, **({} if kind == "llama" else STILL))
     folder = with_mask(folder) if task == "fill-mask" else folder
     weights: Any = {"0": 3.0, "1": 0.5} if task == "text-classification" else "none"
-    for micro in (16, 4, 1):
+    for micro in (16, 8, 1):
         recipe = Recipe(batch=16, micro=micro, max_steps=1, class_weight=weights)
         out = tmp_path / str(micro)
         duomo.finetune(task, rows, model=f"dir:{folder}", train="all", validation=0, out=out, recipe=recipe)
     for other in kept[1:]:
-        assert float((other - kept[0]).norm() / kept[0].norm()) < 2e-6
+        bound = 1e-6 if "AVX512" in torch.backends.cpu.get_cpu_capability() else 2e-6
+        assert float((other - kept[0]).norm() / kept[0].norm()) < bound

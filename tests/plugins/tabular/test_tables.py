@@ -14,7 +14,8 @@ import duomo
 from duomo import Recipe
 from duomo.errors import BadInput, WeightsMismatch
 from duomo.inputs import TableRow
-from duomo.training import evaluate
+from duomo.training import check, evaluate
+from duomo.training.request import Request
 from duomo_tabular.columns import Columns, likely_keys, nearly_numbers
 from duomo_tabular.mlp import ClassificationTrainer, RegressionTrainer
 
@@ -130,6 +131,15 @@ def test_kinds_of_columns():
     assert names.tolist() == [0]
     far, _ = columns.read(TableRow.accept({"n": 1e30, "c": "a"}))
     assert far[0] == 8.0
+
+
+@pytest.mark.parametrize(("cell", "shown"), [("inf", "inf"), (-float("inf"), "-inf"), (1e6, "1e+06")])
+def test_numbers_that_are_cut_off_are_reported(tmp_path, cell, shown):
+    rows = [{"n": float(at), "label": "ab"[at % 2]} for at in range(100)]
+    rows[3]["n"] = cell
+    checked = check(Request(task="tabular-classification", data=rows, validation=0, out=tmp_path))
+    (found,) = [each.what for each in checked.findings if "spreads" in each.what]
+    assert found == f"column 'n': 1 cell is more than 8 spreads from the mean, such as {shown}, and read as if at 8"
     with pytest.raises(BadInput, match="no column of this table can be learned from"):
         Columns.fit([TableRow.accept({"id": at}) for at in range(9)])
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
-from toys import harm, hold
+from toys import Network, harm
 
 import duomo
 from duomo.errors import BadInput, UsageProblem
@@ -20,6 +20,7 @@ from duomo.parallel import ParallelDims
 from duomo.training.distributed import launch, members
 from duomo.training.distributed.pulse import STOPPED_TICKS, TICK_S
 from duomo.training.loop import Loop
+from duomo.training.order import mix
 from duomo.training.placing import placement
 from duomo.training.request import Request
 from duomo.training.starts import find_start
@@ -154,22 +155,6 @@ def test_what_a_rank_raises_is_raised(fit, rows):
         fit([row for row in rows if row["label"] == "bird"], parallel="dp=2")
 
 
-def test_a_training_of_one_process_goes_on_in_two_and_back(fit, rows, trap):
-    def stopped(after, **given):
-        def stop(progress):
-            if progress.step == after:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            fit(rows, on_step=stop, checkpoint_s=0.0, **STILL, **given)
-
-    alone = fit(rows, out="one", **STILL)
-    stopped(4)
-    trap(0, 9, hold)
-    stopped(9, resume=True, parallel="dp=2")
-    assert difference(alone, fit(rows, resume=True, **STILL)) < 1e-5
-
-
 @pytest.mark.parametrize(
     ("devices", "parallel", "named"),
     [
@@ -199,3 +184,20 @@ def test_gradients_do_not_depend_on_how_the_batch_is_cut(fit, rows, monkeypatch,
     fit(rows, out="whole", micro=24, **settings)
     fit(rows, out="cut", micro=micro, **settings)
     assert float((kept[1] - kept[0]).norm() / kept[0].norm()) < 1e-6
+
+
+def test_the_gradient_of_two_copies_is_that_of_one(fit, rows):
+    """A step of plain descent moves weights by it."""
+    given = {**STILL, "batch": 24, "max_steps": 1, "optimizer": "sgd", "lr": 8.0, "clip": None, "decay": 0.0}
+    given |= {"class_weight": {"bird": 3.0, "fish": 0.5}}
+    one, two = (
+        load_file(fit(rows, out=out, parallel=how, **given).folder / "model.safetensors")
+        for out, how in (("one", None), ("two", "dp=2"))
+    )
+    torch.manual_seed(mix(0, "init"))
+    start = {name: each for name, each in Network(2).named_parameters() if not torch.equal(one[name], each)}
+    alone, apart = (
+        torch.cat([(each[name].double() - other[name].double()).flatten() for name in start])
+        for each, other in ((one, start), (one, two))
+    )
+    assert float(apart.norm() / alone.norm()) < 1e-6

@@ -67,7 +67,7 @@ def test_a_pass_that_others_need_takes_no_row_that_was_left_out(fit, rows, monke
 
 def test_a_score_that_is_no_number_is_not_the_best(fit, rows, monkeypatch):
     scores = iter([math.nan, 0.25, 0.5, 0.25])
-    monkeypatch.setattr(Evaluation, "score", property(lambda _: next(scores)))
+    monkeypatch.setattr(Evaluation, "score", lambda *_: next(scores))
     assert fit(rows, validation=rows[::6], epochs=4, batch=len(rows)).record["best_step"] == 3
 
 

@@ -37,6 +37,9 @@ from duomo.training.optimizers import rate
         ({"clean": "strp"}, "strip"),
         ({"augment": 3}, "augment"),
         ({"batch": [16]}, "batch"),
+        ({"smoothing": 1.0}, "smoothing"),
+        ({"recompute": "yes"}, "recompute"),
+        ({"best": 3}, "best"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_by_name(settings, named):

@@ -46,8 +46,8 @@ def test_the_weights_are_those_of_one_process(fit, rows, catalog, train, paralle
 
 @pytest.mark.parametrize(
     "ways",
-    [({"parallel": "tp=2"},), ({"parallel": "pp=2"}, {"parallel": "dp=2", "shard": True})],
-    ids=["shared layers", "stages, then parts"],
+    [({"parallel": "dp=2"}, {"parallel": "tp=2"}), ({"parallel": "pp=2"}, {"parallel": "dp=2", "shard": True})],
+    ids=["copies, then shared layers", "stages, then parts"],
 )
 def test_a_training_of_one_process_goes_on_in_other_ways_and_back(fit, rows, trap, ways):
     def stopped(after, **given):
@@ -63,7 +63,11 @@ def test_a_training_of_one_process_goes_on_in_other_ways_and_back(fit, rows, tra
     for at, given in enumerate(ways):
         trap(0, 8 + 3 * at, hold)
         stopped(8 + 3 * at, resume=True, **given)
-    assert difference(alone, fit(rows, resume=True, train=2, **STILL)) < 1e-5
+    found = fit(rows, resume=True, train=2, **STILL)
+    assert difference(alone, found) < 1e-5
+    first, second = ({line["step"]: line["loss"] for line in each.curves if "loss" in line} for each in (alone, found))
+    assert len(first) >= 16
+    assert second == pytest.approx(first, abs=1e-5), "the same rows in the same steps"
 
 
 @pytest.mark.parametrize("given", [{"parallel": "tp=2"}, {"parallel": "pp=2"}, {"parallel": "dp=2", "shard": True}])
