@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from duomo.adapters import is_missing
-from duomo.counting import counted
-from duomo.errors import BadInput, did_you_mean
+from duomo.errors import BadInput, counted, did_you_mean
 from duomo.inputs import TableRow
 from duomo.training import mean_and_spread
 

@@ -115,7 +115,7 @@ def recompute(model: Trainable[object], reference: str) -> None:
 def _again(forward: Callable[..., object], *args: object, **named: object) -> object:
     if not torch.is_grad_enabled():
         return forward(*args, **named)
-    return checkpoint(forward, *args, use_reentrant=False, **named)  # type: ignore[no-untyped-call]
+    return checkpoint(functools.partial(forward, **named), *args, use_reentrant=False)
 
 
 def trained_buffers(network: nn.Module, modules: Iterable[str]) -> dict[str, nn.Parameter]:

@@ -105,7 +105,7 @@ def test_the_loss_of_an_evaluation_is_that_of_the_training(checkpoint, tmp_path,
     """Of numbers it is in spreads of those that were learned, and the folder gives them in their own unit."""
     rows = [{"text": f"the {'cat dog mat'.split()[at % 3]} {at}", "n": at, "label": 900.0 + at % 3} for at in range(30)]
     held = [{"text": f"a {'cat dog mat'.split()[at % 3]}", "n": 40 + at, "label": 900.0 + at % 3} for at in range(9)]
-    start = {} if task.startswith("tab") else {"model": f"dir:{checkpoint('bert', AutoModel, **STILL)}"}
+    start: dict[str, Any] = {} if task.startswith("tab") else {"model": f"dir:{checkpoint('bert', AutoModel, **STILL)}"}
     fit = duomo.finetune(task, rows, validation=held, out=tmp_path / "out", recipe=Recipe(epochs=1, batch=8), **start)
     found = evaluate(task, held, model=f"dir:{fit.folder}").scores
     assert {name: each.value for name, each in found.items()} == {
