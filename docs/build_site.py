@@ -40,7 +40,7 @@ PUBLIC = [
         "model",
         "parallel",
     ),
-    *("pretrained", "serving", "tasks", "testing", "training", "weights", "writers"),
+    *("pretrained", "serving", "tasks", "testing", "training", "vocabulary", "weights", "writers"),
 ]
 """The public modules below `duomo`, a page each."""
 

@@ -97,9 +97,11 @@ def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
         raise problem
     others = sorted({spec.task for spec in catalog.families(None, architectures)})
     made_for = ", ".join(architectures) or "nothing it names (config.json has no architectures)"
+    needs_pooling = task is not None and catalog.families(task, ["SentenceTransformer"])
     raise WrongTask(
         f"'{ref}' cannot do {task}" if task else f"no plugin knows what to do with '{ref}'",
-        why=f"it is made for {made_for}",
+        why=f"it is made for {made_for}"
+        + (", and no modules.json says how the vectors of its tokens are pooled" if needs_pooling else ""),
         fix=f"duomo run {others[0]} -m {ref} …" if others else "duomo models list --family shows what can be loaded",
     )
 

@@ -16,7 +16,19 @@ LAYERS = [
     {"config", "hooks", "hub", "layout"},
     {"inputs", "plugins"},
     {"tasks", "model", "outcome", "weights", "parallel", "decoders"},
-    {"backup", "catalog", "data", "folders", "generating", "imaging", "lifecycle", "packs", "pretrained", "writers"},
+    {
+        "backup",
+        "catalog",
+        "data",
+        "folders",
+        "generating",
+        "imaging",
+        "lifecycle",
+        "packs",
+        "pretrained",
+        "vocabulary",
+        "writers",
+    },
     {"converting", "execution"},
     {"references"},
     {"client", "entries", "keywords", "runner", "training"},
@@ -30,7 +42,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 ROOMS = (
     "adapters config decoders errors execution folders generating imaging inputs model parallel pretrained tasks "
-    "testing training weights writers".split()
+    "testing training vocabulary weights writers".split()
 )
 PUBLIC = {"duomo", "duomo.adapters.statistics", *(f"duomo.{room}" for room in ROOMS)}
 """What a plugin may import from; and anything inside `duomo.tasks`."""

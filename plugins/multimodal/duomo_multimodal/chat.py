@@ -21,6 +21,7 @@ from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.chat import ImageTextToTextOptions
 from duomo.tasks.nlp.generation import Generation
+from duomo.vocabulary import refuse_rowless
 from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class ImageChatter(Model[ImageChat, Generation]):
                 why="it says where images and questions stand in what the model reads",
                 fix="save it beside the model: chat_template.jinja",
             )
+        refuse_rowless(network, processor.tokenizer)
         return cls(network, processor)
 
     def check_options(self, options: ImageTextToTextOptions) -> None:

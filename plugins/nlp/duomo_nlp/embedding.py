@@ -90,8 +90,8 @@ class SentenceEncoder(VectorReader, Encoder[In, R]):
         if is_whole or (is_decoder(weights) and not self.recipe.is_described):
             raise WrongTask(
                 f"'{weights.folder}' does not make vectors of texts",
-                why="it is a decoder, and no file beside it says which of its vectors stands for a text",
-                fix="use an encoder, or a sentence-transformers folder",
+                why="it is a decoder, and no file beside it says how the vectors of its tokens are pooled",
+                fix="use an encoder, or a sentence-transformers folder, whose modules.json names a pooling",
             )
         config.use_cache = False  # a decoder's keys and values are not read again
         parameter = next(self.network.parameters())

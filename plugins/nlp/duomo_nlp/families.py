@@ -25,9 +25,10 @@ ENCODERS = (
         f"{name}Model"
         for name in (
             "Albert", "Bert", "BigBird", "Camembert", "ConvBert", "Data2VecText", "Deberta", "DebertaV2", "DistilBert",
-            "Electra", "Ernie", "EuroBert", "FNet", "Flaubert", "Funnel", "IBert", "JinaEmbeddingsV3", "Longformer",
-            "MPNet", "MegatronBert", "MobileBert", "ModernBert", "NomicBert", "Nystromformer", "RemBert", "RoCBert",
-            "RoFormer", "Roberta", "RobertaPreLayerNorm", "SqueezeBert", "XLM", "XLMRoberta", "XLMRobertaXL", "XLNet",
+            "Electra", "Ernie", "Esm", "EuroBert", "FNet", "Flaubert", "Funnel", "Gte", "IBert", "JinaEmbeddingsV3",
+            "Longformer", "Luke", "MPNet", "MegatronBert", "MobileBert", "ModernBert", "Mra", "NomicBert",
+            "Nystromformer", "RemBert", "RoCBert", "RoFormer", "Roberta", "RobertaPreLayerNorm", "SqueezeBert", "XLM",
+            "XLMRoberta", "XLMRobertaXL", "XLNet", "Yoso",
         )
     ),
 )  # fmt: skip

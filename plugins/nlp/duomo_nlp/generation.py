@@ -26,6 +26,7 @@ from duomo.errors import BadInput, BadOption, InputTooLong
 from duomo.generating import check_top_p
 from duomo.model import Features
 from duomo.tasks.nlp.generation import Generation, TextChunk, TextGenerationOptions
+from duomo.vocabulary import refuse_rowless
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens
 from duomo_nlp.decoders import loop
@@ -86,6 +87,7 @@ class CausalLM(Model[Prompt, Generation]):
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         network = load_network(AutoModelForCausalLM, weights, device, dtype)
         wrapper, fast = load_tokenizer(weights)
+        refuse_rowless(network, wrapper)
         return cls(network, wrapper, fast, max_tokens(network, wrapper, weights))
 
     tensor_plan = staticmethod(parallel.tensor_plan)

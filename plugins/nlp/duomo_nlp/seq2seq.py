@@ -27,6 +27,7 @@ from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.nlp import TranslationOptions
 from duomo.tasks.nlp.writing import GeneratedText, Summary, Translation
+from duomo.vocabulary import refuse_rowless
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import check_positions, max_tokens
 from duomo_nlp.grouping import ROWS, SLACK, Group, joined, together
@@ -94,6 +95,7 @@ class Seq2Seq(Model[Text, Any]):
                 why="the folder holds no vocabulary",
                 fix="save it there: tokenizer.save_pretrained(folder)",
             )
+        refuse_rowless(network, tokenizer)
         encoder = getattr(network.config, "max_encoder_position_embeddings", None)
         limit = encoder or max_tokens(network, tokenizer, weights)
         return cls(network, tokenizer, min(limit, tokenizer.model_max_length), weights)

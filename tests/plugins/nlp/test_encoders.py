@@ -14,6 +14,7 @@ from transformers import (
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTextEncoding,
     AutoModelForTokenClassification,
@@ -50,9 +51,16 @@ FLAIR = {
     "pad_index": 0,
     "pad_token_id": 0,
 }
+_PLAIN = """
+    albert bert convbert deberta-v2 electra ernie esm eurobert fnet gte ibert luke megatron-bert modernbert mpnet mra
+    nomic_bert rembert roc_bert roformer yoso
+"""
+_AFTER_PADDING = "camembert data2vec-text roberta roberta-prelayernorm xlm-roberta xlm-roberta-xl"
 KINDS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("albert", "convbert", "ernie", "fnet", "ibert", "megatron-bert", "rembert", "roformer"), SIZES),
-    **dict.fromkeys(("data2vec-text", "roberta-prelayernorm"), SIZES | {"pad_token_id": 1}),
+    **dict.fromkeys(_PLAIN.split(), SIZES),
+    **dict.fromkeys(_AFTER_PADDING.split(), SIZES | {"pad_token_id": 1}),
+    "distilbert": SIZES | {"dim": 32, "hidden_dim": 64, "n_heads": 4, "n_layers": 2},
+    "mobilebert": SIZES | {"embedding_size": 32, "intra_bottleneck_size": 32, "true_hidden_size": 32},
     "big_bird": SIZES | {"block_size": 2, "num_random_blocks": 1},
     "deberta": SIZES | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]},
     "flaubert": FLAIR,
@@ -312,6 +320,46 @@ def test_an_infinite_weight_is_an_error_of_the_texts_that_meet_it(
     for outcome, expected in zip((outcomes[0], outcomes[2]), whole, strict=True):
         assert type(outcome.unwrap()) is type(expected)
         assert len(outcome.unwrap().model_dump_json()) == pytest.approx(len(expected.model_dump_json()), abs=80)
+
+
+ROWLESS = {
+    "feature-extraction": AutoModel,
+    "text-classification": AutoModelForSequenceClassification,
+    "text-generation": AutoModelForCausalLM,
+    "summarization": AutoModelForSeq2SeqLM,
+}
+
+
+@pytest.mark.parametrize("task", ROWLESS)
+def test_a_token_that_the_network_has_no_vector_for_is_bad_input(checkpoint: Make, task: Any) -> None:
+    """Tokens were added to the tokenizer, and no rows to the network."""
+    kind = {"text-generation": "llama", "summarization": "bart"}.get(task, "bert")
+    folder = checkpoint(kind, ROWLESS[task])
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    runner = duomo.load(task, f"dir:{folder}", device="cpu")
+    rows = runner.executor.worker.model.network.config.vocab_size
+    known = runner("the cat")
+    tokenizer.add_tokens([f"<extra{at}>" for at in range(rows - len(tokenizer) + 1)])
+    tokenizer.save_pretrained(folder)
+    runner = duomo.load(task, f"dir:{folder}", device="cpu")
+    outcomes = list(runner.map(["the cat", f"the {tokenizer.convert_ids_to_tokens(rows)} cat", "the cat"]))
+    assert [outcome.error and outcome.error.type for outcome in outcomes] == [None, "BadInput", None]
+    assert tokenizer.convert_ids_to_tokens(rows) in outcomes[1].error.what
+    assert type(outcomes[0].unwrap()) is type(known)
+
+
+def test_a_token_without_a_vector_in_every_text_is_refused_at_load(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModel)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    network = AutoModel.from_pretrained(folder)
+    tokenizer.add_tokens([f"<extra{at}>" for at in range(network.config.vocab_size - len(tokenizer))])
+    tokenizer.add_special_tokens({"bos_token": "<begin>"})
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<begin> $A", pair="<begin> $A $B", special_tokens=[("<begin>", network.config.vocab_size)]
+    )
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(WeightsMismatch, match="puts into every text '<begin>'"):
+        duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
 
 
 @pytest.mark.parametrize(

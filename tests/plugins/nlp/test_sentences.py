@@ -243,8 +243,9 @@ def test_what_is_not_written_here_is_refused_by_name(checkpoint: Make, part: str
 
 def test_a_decoder_makes_vectors_where_its_folder_says_how(checkpoint: Make) -> None:
     folder = checkpoint("llama", AutoModelForCausalLM)
-    with pytest.raises(WrongTask):
+    with pytest.raises(WrongTask, match="feature-extraction") as caught:
         duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
+    assert "no modules.json says how the vectors of its tokens are pooled" in caught.value.why
     settings = {"pooling": {"pooling_mode_lasttoken": True}}
     describe(folder, settings)
     runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")

@@ -15,6 +15,7 @@ from tokenizers import Encoding, Tokenizer
 from duomo import Model, WeightsRef
 from duomo.model import Features, In, R
 from duomo.pretrained import Network
+from duomo.vocabulary import refuse_rowless
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, set_ends
 from duomo_nlp.encoders import heads
@@ -80,6 +81,7 @@ class Encoder(Model[In, R]):
         network = load_network(cls.auto_of(weights), weights, device, dtype, unused=cls.unused)
         wrapper, tokenizer = load_tokenizer(weights)
         set_ends(weights, wrapper, tokenizer)
+        refuse_rowless(network, wrapper)
         limit = max_tokens(network, wrapper, weights)
         tokenizer.enable_truncation(
             limit,

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 from duomo import Prompt, WeightsRef, pretrained
 from duomo.model import Features
 from duomo.training import IGNORED, Losses, Parts, Trainable
+from duomo.vocabulary import refuse_rowless
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_tokenizer, max_tokens, mostly_unknown
 from duomo_nlp.training.scratch import SIZES, Size, blocks, decoder, new_tokenizer
@@ -63,6 +64,7 @@ class Causal(Trainable[Prompt]):
         del labels
         network = pretrained.load_network(AutoModelForCausalLM, weights, dtype=dtype).to(device)
         wrapper, tokenizer = load_tokenizer(weights)
+        refuse_rowless(network, wrapper)
         return cls(network, wrapper, tokenizer, max_tokens(network, wrapper, weights))
 
     @classmethod

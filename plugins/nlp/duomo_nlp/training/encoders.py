@@ -18,6 +18,7 @@ from transformers import AutoModel, PreTrainedTokenizerBase
 from duomo import WeightsRef, pretrained
 from duomo.model import Features
 from duomo.training import Parts, Trainable
+from duomo.vocabulary import refuse_rowless
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import load_tokenizer, max_tokens, mostly_unknown
 from duomo_nlp.encoders import packed
@@ -66,6 +67,7 @@ class EncoderTrainer(Trainable[In]):
         if cls.numbers == 1:
             network.config.problem_type = "regression"
         wrapper, tokenizer = load_tokenizer(weights)
+        refuse_rowless(network, wrapper)
         model = cls(network, wrapper, tokenizer, pretrained.labels_of(network.config) if labels else [])
         model.has_new_head, model.notes = is_new, notes
         model.cut_to(max_tokens(network, wrapper, weights))
