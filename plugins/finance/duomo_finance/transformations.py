@@ -5,14 +5,13 @@ Names are those of the Transformation Rules Registries 1 to 5 (XBRL Internationa
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import re
 from decimal import Decimal
 from typing import NoReturn
 
-_MONTHS = {name.lower(): i for i in range(1, 13) for name in (calendar.month_name[i], calendar.month_abbr[i])}
-_MONTHS["sept"] = 9
+from duomo_finance.month_names import ERAS, LANGUAGES, bare, month_of
+
 _FIXED = {
     "fixedtrue": "true", "booleantrue": "true", "fixedfalse": "false", "booleanfalse": "false",
     "fixedempty": "", "nocontent": "",
@@ -26,7 +25,15 @@ _ALIASES = {
     "datelongmonthdayus": "datemonthday", "dateshortmonthdayus": "datemonthday", "dateslashmonthdayus": "datemonthday",
     "datelongdaymonth": "datedaymonth", "datelongmonthday": "datemonthday",
 }  # fmt: skip
-_PARTS = ("yearmonthday", "daymonthyear", "monthdayyear", "monthyear", "yearmonth", "daymonth", "monthday")
+_ORDER = re.compile(
+    r"date(?P<order>yearmonthday|daymonthyear|monthdayyear|yeardaymonth|monthyear|yearmonth|daymonth|monthday)"
+    r"(?P<language>" + "|".join(LANGUAGES) + r"|in|dk|cjk|jp)?"
+)
+_OTHER_CODES = {"in": "hi", "dk": "da", "cjk": "en", "jp": "en", "": "en"}
+"""Languages as older registries write them; formats without any may have English months."""
+_FILLERS = frozenset("of the day de del di den der d m g gada г 年 月 日".split())
+"""What may stand between the parts of a date."""
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th|er|ere|eme|re|ain|fed|ydd|eg|o|a)\b")
 COMMA = ("numcomma", "numdotcomma", "numspacecomma", "numcommadecimal", "numcommadecimalapos")
 """Formats in which a comma stands before the fraction; in ``numcommadot`` of the first registry it parts thousands."""
 ZERO = ("fixedzero", "zerodash", "numdash")
@@ -60,11 +67,13 @@ def transform_text(text: str, form: str) -> str:
         return _FIXED[key]
     if key == "boolballotbox":
         return {"☐": "false", "☑": "true", "☒": "true"}[text] if text in ("☐", "☑", "☒") else _refuse(text)
-    plain = _ALIASES.get(key, key).replace("monthname", "month").removesuffix("en")
-    order = plain.removeprefix("date")
-    if not plain.startswith("date") or order not in _PARTS:
+    plain = re.sub("month(?:name|roman)", "month", _ALIASES.get(key, key))
+    plain, is_era = (plain.replace("jpn", "").replace("era", ""), True) if "era" in plain else (plain, False)
+    found = _ORDER.fullmatch(plain)
+    if not found:
         raise ValueError("the format is not known here")
-    return _date(text, re.findall("year|month|day", order))
+    language = "roman" if "roman" in key else found["language"] or ""
+    return _date(text, re.findall("year|month|day", found["order"]), _OTHER_CODES.get(language, language), is_era)
 
 
 def transform_number(text: str, form: str) -> Decimal:
@@ -97,18 +106,21 @@ def transform_number(text: str, form: str) -> Decimal:
     return Decimal(plain)
 
 
-def _date(text: str, order: list[str]) -> str:
-    words = re.findall(r"\d+|[^\W\d_]+", re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", text.lower()))
-    words = [word for word in words if word not in ("of", "the", "day", "年", "月", "日")]
-    if len(words) != len(order):
+def _date(text: str, order: list[str], language: str, is_era: bool) -> str:
+    plain = _ORDINAL.sub("", bare(text))
+    era = next((start for sign, start in ERAS.items() if plain.strip().startswith(sign)), 0) if is_era else 0
+    plain = re.sub(r"^\D+", "", plain.replace("元", "1")) if era else plain
+    words = [word for word in re.findall(r"\d+|[^\W\d_][^\d\s.,;:/()-]*", plain) if word not in _FILLERS]
+    if len(words) != len(order) or (is_era and not era):
         _refuse(text)
     found = {}
     for name, word in zip(order, words, strict=True):
-        if not word.isdigit() and not (name == "month" and word in _MONTHS):
+        number = int(word) if word.isdecimal() else month_of(word, language) if name == "month" else None
+        if number is None:
             _refuse(text)
-        found[name] = int(word) if word.isdigit() else _MONTHS[word]
-    if "year" in found and found["year"] < 100:
-        found["year"] += 2000
+        found[name] = number
+    if "year" in found and (era or found["year"] < 100):
+        found["year"] += era or 2000
     # 2000 has every day that any year has.
     dt.date(found.get("year", 2000), found["month"], found.get("day", 1))
     year, month, day = found.get("year"), f"{found['month']:02}", found.get("day")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 import xml.etree.ElementTree as ET
 
 XBRLI = "{http://www.xbrl.org/2003/instance}"
 XBRLDI = "{http://xbrl.org/2006/xbrldi}"
-MIDNIGHT = "T00:00:00"
+_WHEN = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:T(?:(?P<midnight>(?:00|24):00:00(?:\.0+)?)|\d{2}:\d{2}:\d{2}(?:\.\d+)?))?"
+    r"(?:Z|[+-]\d{2}:\d{2})?"
+)
+"""A date or a moment as XML Schema has them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +30,10 @@ class Context:
     def is_dated(self) -> bool:
         """Whether its dates are dates, in their order."""
         try:
-            days = [dt.date.fromisoformat(each) for each in (self.start, self.end) if each]
-        except ValueError:
+            moments = [_moment(each, is_end) for is_end, each in enumerate((self.start, self.end)) if each]
+        except (ValueError, OverflowError):
             return False
-        return self.is_forever or (bool(self.end) and days == sorted(days))
+        return self.is_forever or (bool(self.end) and moments == sorted(moments))
 
 
 def read_context(element: ET.Element) -> Context:
@@ -50,18 +55,34 @@ def read_context(element: ET.Element) -> Context:
         else:
             members.append((local_name(each.tag), value))
     forever = element.find(f".//{XBRLI}forever") is not None
-    end = _end(text("endDate") or text("instant"))
-    return Context(text("identifier"), text("startDate").removesuffix(MIDNIGHT), end, tuple(sorted(members)), forever)
+    start, end = _day(text("startDate"), is_end=False), _day(text("endDate") or text("instant"), is_end=True)
+    return Context(text("identifier"), start, end, tuple(sorted(members)), forever)
 
 
-def _end(said: str) -> str:
-    """Return the day at whose end something ends: midnight with a time belongs to the day before."""
-    if not said.endswith(MIDNIGHT):
+def _day(said: str, *, is_end: bool) -> str:
+    """Return the day at whose beginning or end something is; what is no whole day stays as it is said.
+
+    Midnight at the end of a period belongs to the day before, and 24:00 is the midnight that begins the next day.
+    A date has no zone of its own: one behind it says whose midnight is meant, and the day is the one written.
+    """
+    found = _WHEN.fullmatch(said)
+    if not found or ("T" in said and not found["midnight"]):
         return said
+    day, midnight = found[1], found["midnight"]
+    later = (bool(midnight) and midnight.startswith("24")) - (bool(midnight) and is_end)
     try:
-        return (dt.date.fromisoformat(said.removesuffix(MIDNIGHT)) - dt.timedelta(days=1)).isoformat()
+        return (dt.date.fromisoformat(day) + dt.timedelta(days=later)).isoformat()
     except (ValueError, OverflowError):
         return said
+
+
+def _moment(said: str, is_end: int) -> dt.datetime:
+    """A moment by its own clock, of a date its beginning or its end. Raises `ValueError` for what is neither."""
+    if not _WHEN.fullmatch(said):
+        raise ValueError(said)
+    if "T" in said:
+        return dt.datetime.fromisoformat(said).replace(tzinfo=None)
+    return dt.datetime.fromisoformat(said[:10]) + dt.timedelta(seconds=86_399 * is_end)
 
 
 def read_unit(element: ET.Element) -> str:

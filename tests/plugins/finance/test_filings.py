@@ -7,6 +7,7 @@ import pytest
 from duomo.errors import InputTooLarge, InputUnreadable
 from duomo_finance import made_up, xbrl
 from duomo_finance.filings import DocumentFields, check_sums
+from duomo_finance.transformations import transform_text
 
 HEAD = (
     'xmlns:xbrli="http://www.xbrl.org/2003/instance" xmlns:iso4217="http://www.xbrl.org/2003/iso4217" '
@@ -295,6 +296,22 @@ def test_a_fact_that_is_told_twice_and_differs_is_for_a_person(one, other, contr
     [
         ("<xbrli:forever/>", "", False),
         ("<xbrli:instant>2025-01-01T00:00:00</xbrli:instant>", "2024-12-31", False),
+        ("<xbrli:instant>2024-12-31T24:00:00</xbrli:instant>", "2024-12-31", False),
+        ("<xbrli:instant>2024-12-31Z</xbrli:instant>", "2024-12-31", False),
+        ("<xbrli:instant>2025-01-01T00:00:00.000+09:00</xbrli:instant>", "2024-12-31", False),
+        ("<xbrli:instant>2024-12-31T15:30:00Z</xbrli:instant>", "2024-12-31T15:30:00Z", False),
+        (
+            "<xbrli:startDate>2024-12-31T24:00:00</xbrli:startDate><xbrli:endDate>2025-01-01</xbrli:endDate>",
+            "2025-01-01",
+            False,
+        ),
+        (
+            "<xbrli:startDate>2024-02-29T08:00:00</xbrli:startDate><xbrli:endDate>2024-02-29</xbrli:endDate>",
+            "2024-02-29",
+            False,
+        ),
+        ("<xbrli:instant>2023-02-29</xbrli:instant>", "2023-02-29", True),
+        ("<xbrli:instant>20241231</xbrli:instant>", "20241231", True),
         ("", "", True),
         ("<xbrli:instant>soon</xbrli:instant>", "soon", True),
         ("<xbrli:startDate>2025-01-01</xbrli:startDate><xbrli:endDate>2024-01-01</xbrli:endDate>", "2024-01-01", True),
@@ -355,9 +372,51 @@ def test_texts_are_transformed_as_their_format_says(form, shown, value):
     assert result.findings == []
 
 
+MONTHS = {
+    "cs": "ledna února března dubna května června července srpna září října listopadu prosince",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "el": "Ιανουαρίου Φεβρουαρίου Μάρτιος Απριλίου Μαΐου Ιουνίου Ιουλίου Αυγούστου Σεπτ. Οκτωβρίου Νοεμβρίου Δεκεμβρίου",
+    "fi": "tammi helmi maalis huhti touko kesä heinä elo syys loka marras joulu",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "hr": "siječnja veljače ožujka travnja svibnja lipnja srpnja kolovoza rujna listopada studenoga prosinca",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "pl": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
+}
+
+
+@pytest.mark.parametrize("language", MONTHS)
+def test_months_have_their_names_in_each_language(language):
+    for month, name in enumerate(MONTHS[language].split(), 1):
+        for shown in (f"1. {name} 2024", f"1 {name.upper()} 24"):
+            assert transform_text(shown, f"ixt:date-day-monthname-year-{language}") == f"2024-{month:02}-01"
+
+
+@pytest.mark.parametrize(
+    ("form", "shown", "value"),
+    [
+        ("ixt:date-day-monthname-year-es", "29 de febrero de 2024", "2024-02-29"),
+        ("ixt:date-day-monthname-year-fr", "1er janvier 2025", "2025-01-01"),
+        ("ixt:date-year-monthname-day-hu", "2024. december 31.", "2024-12-31"),
+        ("ixt:date-year-day-monthname-lv", "2024. gada 31. decembris", "2024-12-31"),
+        ("ixt:date-monthname-year-nl", "maart 2024", "2024-03"),
+        ("ixt:date-day-monthroman-year", "31.XII.2024", "2024-12-31"),
+        ("ixt:datedaymonthyeardk", "31. maj 2024", "2024-05-31"),
+        ("ixt:date-day-monthname-year-hi", "३१ मार्च २०२४", "2024-03-31"),
+        ("ixt:dateyearmonthdaycjk", "2024年12月31日", "2024-12-31"),
+        ("ixt:date-jpn-era-year-month-day", "令和6年3月31日", "2024-03-31"),
+        ("ixt:date-jpn-era-year-month", "平成元年4月", "1989-04"),
+    ],
+)
+def test_dates_are_read_as_each_language_writes_them(form, shown, value):
+    assert transform_text(shown, form) == value
+
+
 @pytest.mark.parametrize(
     ("form", "shown"),
     [
+        ("ixt:date-day-monthname-year-de", "31. décembre 2024"),
+        ("ixt:date-day-monthname-year-de", "29. Februar 2023"),
+        ("ixt:date-jpn-era-year-month-day", "2024年3月31日"),
         ("ixt:date-day-month-year", "31.13.2024"),
         ("ixt:date-day-month-year", "soon"),
         ("ixt-sec:durwordsen", "five years"),
