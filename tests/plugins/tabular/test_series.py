@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers as tf
 from click.testing import CliRunner
+from scipy.stats import siegelslopes
 
 import duomo
 from duomo.cli import cli
@@ -30,7 +31,8 @@ def test_forecasts_are_those_of_statsforecast(name: str) -> None:
     models = pytest.importorskip("statsforecast.models")
     runner = duomo.load("time-series-forecasting", f"tabular/{name}", device="cpu")
     bare = {"auto-ets": models.AutoETS, "auto-theta": models.AutoTheta}[name](season_length=12)
-    expected = bare.forecast(y=PAST, h=12, level=[80])
+    unit = 64 / PAST.std()  # in which it is fitted: theta's optimiser stops elsewhere in another
+    expected = {key: each / unit for key, each in bare.forecast(y=PAST * unit, h=12, level=[80]).items()}
     items = [PAST, PAST[:30], PAST * 3]
     alone = [runner(item, season=12, levels=[0.9, 0.1, 0.5]) for item in items]
     together = [each.unwrap() for each in runner.map(items, batch_size=3, season=12, levels=[0.9, 0.1, 0.5])]
@@ -38,23 +40,44 @@ def test_forecasts_are_those_of_statsforecast(name: str) -> None:
     assert alone[0].mean == pytest.approx(expected["mean"].tolist(), rel=1e-9)
     assert [each.level for each in alone[0].quantiles] == pytest.approx([0.1, 0.5, 0.9])
     low, middle, high = alone[0].quantiles
-    assert low.values == pytest.approx(expected["lo-80"].tolist(), rel=1e-9)
-    assert high.values == pytest.approx(expected["hi-80"].tolist(), rel=1e-9)
+    # Theta's are read off 200 paths there.
+    close = {"rel": 1e-9} if name == "auto-ets" else {"abs": 0.1 * NOISE.std()}
+    if name == "auto-theta":
+        expected |= drawn_ends(bare.fit(PAST * unit).model_, unit)
+    assert low.values == pytest.approx(expected["lo-80"].tolist(), **close)
+    assert high.values == pytest.approx(expected["hi-80"].tolist(), **close)
     assert middle.values == alone[0].mean
+
+
+def drawn_ends(fitted: Any, unit: float) -> dict[str, np.ndarray]:
+    """What statsforecast's theta gives of 100,000 paths."""
+    theta = pytest.importorskip("statsforecast.theta")
+    paths = theta.simulate_theta(fitted, 12, 100_000, seed=1) / unit
+    return {"lo-80": np.quantile(paths, 0.1, axis=0), "hi-80": np.quantile(paths, 0.9, axis=0)}
+
+
+@pytest.mark.parametrize("name", ["auto-ets", "auto-theta"])
+@pytest.mark.parametrize(
+    "series", [100 + NOISE, 100 + np.cumsum(NOISE), np.round(3 + NOISE)], ids=["level", "walk", "counts"]
+)
+def test_intervals_widen_with_each_step(name: str, series: np.ndarray) -> None:
+    """Theta's were those of 200 paths, and went up and down."""
+    result = duomo.load("time-series-forecasting", f"tabular/{name}", device="cpu")(series, horizon=24)
+    low, high = (np.array(each.values) for each in result.quantiles)
+    assert np.diff(high - low).min() >= -1e-9 * np.ptp(series)
 
 
 @pytest.mark.parametrize("name", ["auto-ets", "auto-theta"])
 def test_a_forecast_does_not_depend_on_the_unit(name: str) -> None:
-    """Theta gave others in small units, .2 and .7 of a standard deviation away: its optimiser had not begun."""
+    """Theta gave others in small units, .2 and .7 of a spread away; of numbers such as 1e300 both had none."""
     pytest.importorskip("statsforecast")
     runner = duomo.load("time-series-forecasting", f"tabular/{name}", device="cpu")
     for series in (100 + np.cumsum(NOISE), np.round(10 + 2 * NOISE)):
-        expected = runner(series * 2**20, horizon=4)
-        for unit in (1e-3, 1e-6, 1e-12):
+        expected = runner(series, horizon=4)
+        for unit in (1000.0, 7.0, 1e-3, 1e-12, 1e-300, 1e300):
             found = runner(series * unit, horizon=4)
             rows = [[each.mean, *(part.values for part in each.quantiles)] for each in (found, expected)]
-            apart = np.abs(np.array(rows[0]) / unit - np.array(rows[1]) / 2**20).max()
-            assert apart < 0.05 * series.std()
+            assert np.array(rows[0]) / unit == pytest.approx(np.array(rows[1]), rel=1e-6)
 
 
 def test_a_season_is_worth_more_than_repeating_last_year() -> None:
@@ -176,6 +199,8 @@ def test_what_a_network_was_not_trained_for_is_refused(tmp_path: Path) -> None:
         runner(PAST, horizon=3, season=12)
     with pytest.raises(BadOption, match="no quantiles"):
         runner(PAST, horizon=3, levels=[0.2])
+    with pytest.raises(BadInput, match="e[+]300, more than this model computes with"):
+        runner(PAST * 1e298, horizon=3)
     two = tmp_path / "two"
     tiny.patch_tst(two, num_input_channels=2)
     with pytest.raises(WrongTask, match="2 variables"):
@@ -194,8 +219,13 @@ def test_scores_are_distances_from_the_decomposition_of_statsmodels_or_a_running
     else:
         mirrored = np.concatenate([series[5:0:-1], series, series[-2:-7:-1]])
         distances = np.abs(series - pd.Series(mirrored).rolling(11, center=True).median().to_numpy()[5:-5])
+        for ends, part in ((slice(11), slice(5)), (slice(-11, None), slice(-5, None))):
+            slope, start = siegelslopes(series[ends])
+            distances[part] = np.minimum(distances[part], np.abs(series[ends] - start - slope * np.arange(11))[part])
     # Under a normal law half of the distances lie within .6745 standard deviations, and nine tenths within 1.6449.
     spread = max(np.quantile(distances, 0.5) / 0.67449, np.quantile(distances, 0.9) / 1.64485)
+    if season == 1:
+        spread = max(spread, np.median(np.abs(np.diff(series, 2))) / 0.67449 / 6**0.5)
     result = runner(series, season=season)
     assert result.scores == pytest.approx(distances / spread, rel=1e-4, abs=1e-9)
     assert [each.index for each in result.anomalies] == [at for at in range(84) if distances[at] > 5 * spread]
@@ -217,6 +247,32 @@ def test_values_that_do_not_fit_in_are_found() -> None:
     outcomes = list(runner.map([spoilt, [1.0, 2.0]], season=12))
     assert outcomes[0].unwrap() == result
     assert "too few" in outcomes[1].error.what
+
+
+STEPS = np.arange(120)
+GROWTH = {
+    "a straight line": 3.0 * STEPS,
+    "a line with noise": STEPS + np.resize(NOISE, 120),
+    "growth": 1.05**STEPS,
+    "growth with noise": 1.04**STEPS * np.exp(0.05 * np.resize(NOISE, 120)),
+    "below 0": -(1.04**STEPS) * np.exp(0.05 * np.resize(NOISE, 120)),
+    "decay": 1000 * 0.96**STEPS,
+    "beyond squares": 1e300 * 1.05**STEPS,
+    "counts from 0": np.random.default_rng(3).poisson(1.05**STEPS - 1).astype(float),
+    "seasons that grow": 1.03**STEPS * (1 + 0.3 * np.sin(STEPS * np.pi / 6)) * np.exp(0.03 * np.resize(NOISE, 120)),
+}
+
+
+@pytest.mark.parametrize("name", GROWTH)
+def test_growth_is_no_anomaly_and_hides_none(name: str) -> None:
+    """Of a line the ends were found, and of what grows by a share its last values, and no early one."""
+    series, season = GROWTH[name], 12 if "seasons" in name else 1
+    find = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")
+    assert find(series, season=season).anomalies == []
+    for at in (60, 117, 119):
+        spoilt = series.copy()
+        spoilt[at] *= 3
+        assert [each.index for each in find(spoilt, season=season).anomalies] == [at]
 
 
 @pytest.mark.parametrize("name", ["auto-ets", "auto-theta", "residuals"])

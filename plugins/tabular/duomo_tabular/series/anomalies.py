@@ -1,13 +1,19 @@
 """Which values of a series do not fit in: those far from a robust trend and season.
 
 season     STL with robust weights (Cleveland et al. 1990), by statsmodels
-no season  the running median of the values around each (Hampel's filter)
-score      distance from it over a standard deviation that is read off the inner distances
+no season  the running median of the values around each (Hampel's filter); at both ends, where there are values on one
+           side alone, it or a straight line through them (Siegel's repeated medians), whichever is nearer
+growth     where a series grows and its roughness with it, all of this of roots or logarithms, whichever is evener
+score      distance from it over a standard deviation that is read off the inner distances, and without a season off
+           second differences, too
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from scipy.stats import siegelslopes
 from statsmodels.tsa.seasonal import STL
 
 from duomo.model import Features
@@ -16,6 +22,12 @@ from duomo_tabular.series.single import Single
 
 AROUND = 5
 """Values on each side of the running median."""
+GROWN = 3.0
+"""How many times its own level a series must have been, to be one that grows."""
+UNEVEN = 2.0
+"""How many times as large distances must be in the half of higher levels, to be taken of the logarithms."""
+EVEN = 1e-12
+"""Share of the largest value below which a distance is rounding."""
 EXACT = 0.7
 """Share of values that are those of their place in the season to the digit, from which the season is that."""
 SHARES = ((0.5, 1.4826), (0.9, 0.6080))
@@ -28,17 +40,19 @@ class Residuals(Single[Anomalies]):
 
     least, seasons, purpose = 8, 3, "to tell what fits in"
 
-    def forward(self, batch: list[Features]) -> list[np.ndarray]:
-        """What is expected at each step."""
-        return [expected(each["values"], each["options"].season) for each in batch]
+    def forward(self, batch: list[Features]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What is expected at each step, and the score of the value."""
+        return [usual_and_scores(each["values"], each["options"].season) for each in batch]
 
     def postprocess(
-        self, output: list[np.ndarray], features: list[Features], options: TimeSeriesAnomalyDetectionOptions
+        self,
+        output: list[tuple[np.ndarray, np.ndarray]],
+        features: list[Features],
+        options: TimeSeriesAnomalyDetectionOptions,
     ) -> list[Anomalies]:
         results = []
-        for usual, each in zip(output, features, strict=True):
-            values = each["values"]
-            scores = scores_of(values - usual).tolist()
+        for (usual, found), each in zip(output, features, strict=True):
+            values, scores = each["values"], found.tolist()
             anomalies = [
                 Anomaly.model_construct(index=at, value=float(values[at]), expected=float(usual[at]), score=score)
                 for at, score in enumerate(scores)
@@ -46,6 +60,51 @@ class Residuals(Single[Anomalies]):
             ]
             results.append(Anomalies.model_construct(anomalies=anomalies, scores=scores))
         return results
+
+
+def usual_and_scores(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray]:
+    """What is expected of (n,) values, and their distances from it in robust standard deviations.
+
+    Distances are those of roots or logarithms where a series grows, and its roughness with it.
+    """
+    peak = float(np.abs(values).max()) or 1.0  # squares of numbers such as 1e300 are not numbers
+    scaled = values / peak
+    usual, scores, best = _judged(scaled, season, np.abs(scaled))
+    sign = 1.0 if scaled.min() >= 0 else -1.0 if scaled.max() <= 0 else 0.0
+    if sign and best > UNEVEN and _has_grown(np.abs(usual)):
+        sizes = np.abs(scaled)
+        least = float(sizes[sizes > 0].min()) if (sizes == 0).any() else 0.0  # counts that begin with nothing
+        for change, back in ((np.sqrt, np.square), (np.log, np.exp)):
+            wanted, found, uneven = _judged(change(sizes + least), season, sizes)
+            if max(uneven, 1 / uneven) < best:
+                best, usual, scores = max(uneven, 1 / uneven), sign * (back(wanted) - least), found
+    return usual * peak, scores
+
+
+def _judged(values: np.ndarray, season: int, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """What is expected, the scores, and how many times as rough the values are in the half of higher levels."""
+    usual = expected(values, season)
+    distances = np.abs(values - usual)
+    if season > 1:
+        return usual, scores_of(distances, 0.0), _unevenness(distances, levels)
+    # Where values go up or down each is the median of those around it, and its distance says nothing of the noise.
+    bends = np.abs(np.diff(values, 2)) / math.sqrt(6)
+    floor = SHARES[0][1] * float(np.median(bends))
+    return usual, scores_of(distances, floor), _unevenness(bends, levels[1:-1])
+
+
+def _has_grown(levels: np.ndarray) -> bool:
+    low, high = np.quantile(levels, (0.1, 0.9))
+    return bool(high > GROWN * low)
+
+
+def _unevenness(sizes: np.ndarray, levels: np.ndarray) -> float:
+    """How many times as large sizes are where levels are high as where they are low; 1 where all levels are alike."""
+    is_high = levels > np.median(levels)
+    if not is_high.any():
+        return 1.0
+    low, high = (float(np.quantile(sizes[part], 0.75)) for part in (~is_high, is_high))
+    return max(high, EVEN) / max(low, EVEN)
 
 
 def expected(values: np.ndarray, season: int) -> np.ndarray:
@@ -62,12 +121,17 @@ def expected(values: np.ndarray, season: int) -> np.ndarray:
         return smooth
     padded = np.pad(values, AROUND, mode="reflect")
     middle: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
+    for part in (slice(None, AROUND), slice(-AROUND, None)):
+        beside = values[: 2 * AROUND + 1] if part.start is None else values[-2 * AROUND - 1 :]
+        slope, start = siegelslopes(beside)
+        line = (start + slope * np.arange(len(beside)))[part]
+        is_nearer = np.abs(values[part] - line) < np.abs(values[part] - middle[part])
+        middle[part] = np.where(is_nearer, line, middle[part])
     return middle
 
 
-def scores_of(distances: np.ndarray) -> np.ndarray:
-    """Distances in robust standard deviations; where nearly all are 0, their mean size stands in."""
-    sizes = np.abs(distances)
-    scale = max(factor * float(np.quantile(sizes, share)) for share, factor in SHARES) or float(sizes.mean())
-    scores: np.ndarray = sizes / scale if scale else np.zeros_like(sizes)
-    return scores
+def scores_of(sizes: np.ndarray, floor: float) -> np.ndarray:
+    """Distances in robust standard deviations, at least `floor`; where nearly all are 0, their mean size stands in."""
+    scale = max(floor, *(factor * float(np.quantile(sizes, share)) for share, factor in SHARES))
+    scale = max(scale if scale > EVEN else float(sizes.mean()), EVEN)
+    return sizes / scale

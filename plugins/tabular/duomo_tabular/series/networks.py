@@ -25,6 +25,9 @@ from duomo.tasks.tabular import Forecast, Quantile, TimeSeriesForecastingOptions
 if TYPE_CHECKING:
     from duomo.pretrained import Network
 
+MOST = 1e15
+"""Sums of squares of larger numbers are beyond float32."""
+
 
 class Networks(Model[Series, Forecast]):
     """A network with its context and horizon."""
@@ -92,6 +95,13 @@ class Networks(Model[Series, Forecast]):
                     f"this series has {counted(len(item.values), 'value')}, too few for this model",
                     why=f"it reads {self.context}",
                     fix="a longer series, or tabular/auto-ets",
+                )
+            largest = max(map(abs, item.values[-self.context :]), default=0.0)
+            if largest > MOST:
+                raise BadInput(
+                    f"this series has {largest:.0e}, more than this model computes with",
+                    why=f"it squares float32 numbers, up to {MOST:.0e}",
+                    fix="a larger unit, such as millions, or tabular/auto-ets",
                 )
             values = torch.tensor(item.values[-self.context :], dtype=torch.float32)
             features.append({"values": values, "truncated": len(item.values) > self.context})

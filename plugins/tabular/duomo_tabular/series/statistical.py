@@ -4,14 +4,15 @@ ETS    error, trend and season, each additive, multiplicative or absent; the for
        Khandakar 2008, https://doi.org/10.18637/jss.v027.i03)
 theta  the series with its curvature changed, extrapolated (Assimakopoulos and Nikolopoulos 2000; Fiorucci et al. 2016)
 
-A series is fitted by itself: what is beside it in a batch does not count. The optimiser of theta stops at differences
-of 1e-4, whatever the unit: a series with a spread below 1 is fitted enlarged.
+A series is fitted by itself: what is beside it in a batch does not count. It is fitted in units of its own spread: the
+optimiser of theta stops at differences of 1e-4 whatever the unit, and squares of large numbers are beyond a float.
+statsforecast reads theta's quantiles off 200 drawn paths; here they are those of all paths, which widen with each step.
 """
 
 from __future__ import annotations
 
-import math
-import sys
+from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,11 @@ from statsforecast import models
 from duomo.model import Features
 from duomo.tasks.tabular import Forecast, Quantile, TimeSeriesForecastingOptions
 from duomo_tabular.series.single import Single
+
+SPREAD = 64.0
+"""Standard deviation at which a series is fitted."""
+BURN_IN = 3
+"""Errors of the first values, which theta's spread does not count where there are others."""
 
 
 class Statistical(Single[Forecast]):
@@ -48,13 +54,20 @@ class Statistical(Single[Forecast]):
     def _forecast(self, values: np.ndarray, options: TimeSeriesForecastingOptions) -> dict[str, np.ndarray]:
         widths = sorted({_width(level) for level in options.levels if level != 0.5})
         model = self.method(season_length=options.season)
-        if np.ptp(values) == 0:  # a constant goes on, and has no form to be chosen
+        if np.all(values == values[0]):  # a constant goes on, and has no form to be chosen
             flat = np.full(options.horizon, values[0])
             return {"mean": flat, **{f"{side}-{width:g}": flat for width in widths for side in ("lo", "hi")}}
-        scale = enlargement(values)
+        # In two steps: the squares of numbers such as 1e300 are not numbers.
+        peak = float(np.abs(values).max())
+        scale = SPREAD / float((values / peak).std())
         with np.errstate(divide="ignore"):  # the AICc of a form with as many parameters as values is infinite
-            found: dict[str, np.ndarray] = model.forecast(y=values * scale, h=options.horizon, level=widths or None)
-        return {name.replace(".0", ""): each / scale for name, each in found.items()}
+            found = self.predict(model, values / peak * scale, options.horizon, widths)
+        return {name: each / scale * peak for name, each in found.items()}
+
+    def predict(self, model: Any, values: np.ndarray, horizon: int, widths: list[float]) -> dict[str, np.ndarray]:
+        """The mean, and the ends of intervals of these widths in per cent, as ``lo-80`` and ``hi-80``."""
+        found: dict[str, np.ndarray] = model.forecast(y=values, h=horizon, level=widths or None)
+        return {name.replace(".0", ""): each for name, each in found.items()}
 
 
 class AutoEts(Statistical):
@@ -70,11 +83,39 @@ class AutoTheta(Statistical):
     least = 4
     method = models.AutoTheta
 
+    def predict(self, model: Any, values: np.ndarray, horizon: int, widths: list[float]) -> dict[str, np.ndarray]:
+        fitted = model.fit(values)
+        mean = fitted.predict(horizon)["mean"]
+        spread = spread_of(fitted.model_, horizon)
+        found = {"mean": mean}
+        for width in widths:
+            far = NormalDist().inv_cdf(0.5 + width / 200) * spread
+            found |= {f"lo-{width:g}": mean - far, f"hi-{width:g}": mean + far}
+        return found
 
-def enlargement(values: np.ndarray) -> float:
-    """A power of two, which changes no digit: 1, or what brings a standard deviation below 1 to 64 and more."""
-    spread = float(values.std())
-    return 1.0 if spread >= 1 else 2.0 ** min(1000, 6 - math.floor(math.log2(max(spread, sys.float_info.min))))
+
+def spread_of(fitted: Mapping[str, Any], horizon: int) -> np.ndarray:
+    """Standard deviation of each step's forecast, (horizon,), of a theta model of statsforecast.
+
+    Its paths are linear in their errors, so one path for each error alone, of size 1, has all of them.
+    """
+    errors = fitted["residuals"][BURN_IN:] if len(fitted["residuals"]) > BURN_IN + 1 else fitted["residuals"]
+    alpha, theta, count = fitted["par"]["alpha"], fitted["par"]["theta"], fitted["n"]
+    level, mean, a, b = np.zeros((4, horizon))  # of each path, without what all have in common
+    variance = np.empty(horizon)
+    for step, i in enumerate(range(count, count + horizon)):
+        path = level + (1 - 1 / theta) * (a * (1 - alpha) ** i + b * (1 - (1 - alpha) ** (i + 1)) / alpha)
+        path[step] += 1
+        level = alpha * path + (1 - alpha) * level
+        mean = (i * mean + path) / (i + 1)
+        b = ((i - 1) * b + 6 * (path - mean) / (i + 1)) / (i + 2)
+        a = mean - b * (i + 2) / 2
+        variance[step] = path @ path
+    spread: np.ndarray = np.sqrt(variance) * np.std(errors, ddof=1)
+    if not fitted.get("decompose"):
+        return spread
+    season = np.resize(fitted["seas_forecast"]["mean"], horizon)
+    return spread * np.abs(season) if fitted["decomposition_type"] == "multiplicative" else spread
 
 
 def _width(level: float) -> float:
