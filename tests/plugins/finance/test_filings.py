@@ -375,7 +375,7 @@ def test_texts_are_transformed_as_their_format_says(form, shown, value):
 MONTHS = {
     "cs": "ledna února března dubna května června července srpna září října listopadu prosince",
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
-    "el": "Ιανουαρίου Φεβρουαρίου Μάρτιος Απριλίου Μαΐου Ιουνίου Ιουλίου Αυγούστου Σεπτ. Οκτωβρίου Νοεμβρίου Δεκεμβρίου",
+    "el": "Ιανουαρίου Φεβρουαρίου Μάρτιος Απριλίου Μαΐου Ιουνίου Ιουλίου Αυγούστου Σεπτ. Οκτωβρίου Νοε. Δεκεμβρίου",
     "fi": "tammi helmi maalis huhti touko kesä heinä elo syys loka marras joulu",
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     "hr": "siječnja veljače ožujka travnja svibnja lipnja srpnja kolovoza rujna listopada studenoga prosinca",

@@ -199,8 +199,8 @@ def test_what_a_network_was_not_trained_for_is_refused(tmp_path: Path) -> None:
         runner(PAST, horizon=3, season=12)
     with pytest.raises(BadOption, match="no quantiles"):
         runner(PAST, horizon=3, levels=[0.2])
-    with pytest.raises(BadInput, match="e[+]300, more than this model computes with"):
-        runner(PAST * 1e298, horizon=3)
+    with pytest.raises(BadInput, match="more than this model computes with"):
+        runner(PAST * 1e280, horizon=3)
     two = tmp_path / "two"
     tiny.patch_tst(two, num_input_channels=2)
     with pytest.raises(WrongTask, match="2 variables"):
