@@ -53,7 +53,6 @@ class Statistical(Single[Forecast]):
 
     def _forecast(self, values: np.ndarray, options: TimeSeriesForecastingOptions) -> dict[str, np.ndarray]:
         widths = sorted({_width(level) for level in options.levels if level != 0.5})
-        model = self.method(season_length=options.season)
         if np.all(values == values[0]):  # a constant goes on, and has no form to be chosen
             flat = np.full(options.horizon, values[0])
             return {"mean": flat, **{f"{side}-{width:g}": flat for width in widths for side in ("lo", "hi")}}
@@ -61,12 +60,15 @@ class Statistical(Single[Forecast]):
         peak = float(np.abs(values).max())
         scale = SPREAD / float((values / peak).std())
         with np.errstate(divide="ignore"):  # the AICc of a form with as many parameters as values is infinite
-            found = self.predict(model, values / peak * scale, options.horizon, widths)
+            found = self.predict(values / peak * scale, options, widths)
         return {name: each / scale * peak for name, each in found.items()}
 
-    def predict(self, model: Any, values: np.ndarray, horizon: int, widths: list[float]) -> dict[str, np.ndarray]:
+    def predict(
+        self, values: np.ndarray, options: TimeSeriesForecastingOptions, widths: list[float]
+    ) -> dict[str, np.ndarray]:
         """The mean, and the ends of intervals of these widths in per cent, as ``lo-80`` and ``hi-80``."""
-        found: dict[str, np.ndarray] = model.forecast(y=values, h=horizon, level=widths or None)
+        model = self.method(season_length=options.season)
+        found: dict[str, np.ndarray] = model.forecast(y=values, h=options.horizon, level=widths or None)
         return {name.replace(".0", ""): each for name, each in found.items()}
 
 
@@ -83,10 +85,12 @@ class AutoTheta(Statistical):
     least = 4
     method = models.AutoTheta
 
-    def predict(self, model: Any, values: np.ndarray, horizon: int, widths: list[float]) -> dict[str, np.ndarray]:
-        fitted = model.fit(values)
-        mean = fitted.predict(horizon)["mean"]
-        spread = spread_of(fitted.model_, horizon)
+    def predict(
+        self, values: np.ndarray, options: TimeSeriesForecastingOptions, widths: list[float]
+    ) -> dict[str, np.ndarray]:
+        fitted = self.method(season_length=options.season).fit(values)
+        mean = fitted.predict(options.horizon)["mean"]
+        spread = spread_of(fitted.model_, options.horizon)
         found = {"mean": mean}
         for width in widths:
             far = NormalDist().inv_cdf(0.5 + width / 200) * spread
