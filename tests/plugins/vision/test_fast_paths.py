@@ -37,6 +37,7 @@ from duomo.execution.speed.graph import NEEDS, plain
 from duomo.imaging import Normalizing, OwnResize, Resize, decode, decoding, find_resize
 from duomo_vision.fusing import PackedConv2d, fuse_for_inference
 from duomo_vision.positions import keep_positions
+from duomo_vision.ranking import best_labels
 from tests.plugins.vision import tiny
 
 ORIENTATION = 0x0112
@@ -239,6 +240,29 @@ def test_a_processor_with_a_resizing_of_its_own_gives_the_same_in_parts(processo
         rest = normalize(resize(decode(image)))
         assert set(rest) == set(whole)
         assert all(torch.equal(rest[name], whole[name]) for name in whole)
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["channels last", "channels first"])
+def test_pixels_are_normalised_alike_in_either_layout(beside: bool) -> None:
+    size: Any = {"shortest_edge": 64, "longest_edge": 96}
+    processor = YolosImageProcessor(size=size)
+    normalize = Normalizing.of(processor)
+    assert normalize is not None
+    pixels = torch.randint(0, 256, (48, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    picture = pixels.permute(2, 0, 1) if beside else pixels.permute(2, 0, 1).contiguous()
+    whole = processor([picture], do_resize=False, return_tensors="pt")["pixel_values"]
+    assert torch.equal(normalize(picture)["pixel_values"], whole)
+
+
+@pytest.mark.parametrize("count", [3, 200])
+def test_the_best_labels_are_those_of_the_highest_scores(count: int) -> None:
+    names = [f"label {at}" for at in range(count)]
+    scores = torch.rand(2, count, generator=torch.Generator().manual_seed(0))
+    for found, row in zip(best_labels(scores, names, 2), scores.tolist(), strict=True):
+        best = sorted(zip(row, names, strict=True), reverse=True)[:2]
+        assert [(each.score, each.name) for each in found.labels] == best
+        assert found.model_fields_set == {"labels"}
+        assert found[0].model_fields_set == {"name", "score"}
 
 
 def test_an_image_that_is_padded_alone_is_left_to_its_processor() -> None:
