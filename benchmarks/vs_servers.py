@@ -25,7 +25,7 @@ import json
 import psutil
 from corpus import lognormal_texts
 from harness import report, spread, target
-from served import PORT, Work, encoded, pictures, speech, texts
+from served import PORT, TWO_THREADS, Work, encoded, pictures, speech, texts
 
 START_S = 240
 LIST = 1000
@@ -196,12 +196,16 @@ def targets_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         if (clients, server) in measured:
             ratio = measured[clients, server]["cpu_ms_of_ours"]["median"]
             found[f"CPU of {server}, {clients} clients"] = target(ratio, at_least=goal)
-    eight = [row for (clients, _), row in measured.items() if clients == 8]
-    if eight:
-        rate = 1 / max(row["requests_s_of_ours"]["median"] for row in eight)
-        slowest = 1 / min(row["p99_ms_of_ours"]["median"] for row in eight)
-        found["requests a second beside the best, 8 clients"] = target(round(rate, 2), at_least=1.6)
-        found["p99 beside the best, 8 clients"] = target(round(slowest, 2), at_most=0.5)
+    peers = [row for (clients, server), row in measured.items() if clients == 8 and server != TWO_THREADS]
+    mine = {"": {"requests_s": 1.0, "p99_ms": 1.0}}
+    if (8, TWO_THREADS) in measured:
+        two = measured[8, TWO_THREADS]
+        mine[", two threads"] = {key: two[f"{key}_of_ours"]["median"] for key in mine[""]}
+    for which, ours in mine.items() if peers else ():
+        rate = ours["requests_s"] / max(row["requests_s_of_ours"]["median"] for row in peers)
+        slowest = ours["p99_ms"] / min(row["p99_ms_of_ours"]["median"] for row in peers)
+        found[f"requests a second beside the best, 8 clients{which}"] = target(round(rate, 2), at_least=1.6)
+        found[f"p99 beside the best, 8 clients{which}"] = target(round(slowest, 2), at_most=0.5)
     for row in rows:
         if row["work"].endswith("beside a list"):
             found["p99 of short texts beside a list"] = target(row["times"]["median"], at_most=3.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import sys
@@ -137,6 +138,7 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
     token = _token(given)
     if given["log"] is not None:
         _log_into(given["log"])
+    _wait_idly()
     address = None if check else bind(given["host"], given["port"])  # before models are loaded, which takes longer
     made = _make(app, tasks, given, token)
     for name, each in made.state.hosted.items():
@@ -144,6 +146,17 @@ def command(app: App, /, tasks: tuple[str, ...], check: bool, **given: Any) -> N
     if address is None:
         return
     _run(made, address, given, app.verbose)
+
+
+def _wait_idly() -> None:
+    """Have the threads of a network sleep while they wait for each other, unless the environment says how they wait.
+
+    By themselves they try again and again, which takes several times the CPU as soon as anything else wants the cores,
+    such as what reads requests here. The library reads it when torch is loaded.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        click.get_current_context().call_on_close(functools.partial(os.environ.pop, "OMP_WAIT_POLICY", None))
 
 
 def _make(app: App, tasks: tuple[str, ...], given: dict[str, Any], token: str) -> Starlette:

@@ -1,5 +1,6 @@
 """``duomo serve`` with what it cannot serve: refused before a model is loaded or an address is open."""
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,21 @@ def test_check_says_on_standard_output_what_would_be_served(duomo: Any) -> None:
     pytest.importorskip("uvicorn")
     done = duomo("serve", TASK, "--check")
     assert (done.exit_code, done.stdout, done.stderr) == (0, f"{TASK}: fake/echo on cpu\n", "")
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_networks_sleep_while_they_wait_unless_they_are_told_otherwise(
+    duomo: Any, monkeypatch: pytest.MonkeyPatch, given: str | None, expected: str
+) -> None:
+    """Beside anything else that computes they would take several times the CPU."""
+    serving = pytest.importorskip("duomo.serving")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+    seen, make = [], serving.app
+    monkeypatch.setattr(serving, "app", lambda *a, **k: seen.append(os.environ["OMP_WAIT_POLICY"]) or make(*a, **k))
+    assert duomo("serve", TASK, "--check").exit_code == 0
+    assert (seen, os.environ.get("OMP_WAIT_POLICY")) == ([expected], given)
 
 
 def test_a_log_that_cannot_be_written_is_found_before_the_models_are_loaded(duomo: Any, tmp_path: Path) -> None:
