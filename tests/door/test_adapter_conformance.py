@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,12 @@ class Calling(Thermometer):
         return super().result(case)
 
 
+class Opening(Thermometer):
+    def prepare(self, record):
+        celsius, load = super().prepare(record)
+        return celsius + Path(record.protected.get("operator", "")).exists(), load
+
+
 class Fragile(Thermometer):
     def record(self, value, position=0):
         return super().record(value, position) if isinstance(value, dict) else Record(value, str(position))
@@ -152,6 +159,7 @@ def test_nothing_is_found_in_a_good_one(monkeypatch):
         (Peeking, "answers and protected attributes change nothing", "payload.excess"),
         (Biased, "answers and protected attributes change nothing", "payload.excess"),
         (Calling, "it opens no connection", "telemetry.example.org"),
+        (Opening, "a server s client reads no file by its path", "changes the answer to {'machine': 'm0'"),
         (Fragile, "a bad record costs no other its result", "records [] failed where 33 is bad"),
         (Greedy, "records are read as they are needed", "read 5000 records before it gave the first"),
         (Pair, "order and batches do not show", "payload.excess"),

@@ -9,7 +9,7 @@ import json
 import random
 import tempfile
 import unittest
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,6 +29,8 @@ from duomo.testing.listening import listen
 from duomo.testing.suite import Suite
 
 _FAR = 5_000
+_PLACES = 24
+"""Of a sample, in which a path is tried."""
 
 
 class AdapterConformance(Suite):
@@ -115,15 +117,19 @@ class AdapterConformance(Suite):
         assert not self.trial.attempts, f"it tried to reach {', '.join(self.trial.attempts)}"
 
     def test_a_server_s_client_reads_no_file_by_its_path(self) -> None:
-        """Where the border is sealed (`duomo.inputs.seal`), a path is refused, whether the file is there or not."""
-        content = next((each for each in self.trial.items if isinstance(each, bytes)), None)
-        with tempfile.TemporaryDirectory() as folder, sealed():
-            (Path(folder) / "there").write_bytes(content or b"content")
-            outcomes = [each for name in ("there", "where") for each in self.trial.map([f"{folder}/{name}"])]
-        said = {each.error.what.replace("there", "where") if each.error is not None else "" for each in outcomes}
+        """Where the border is sealed (`duomo.inputs.seal`), a path says nothing of its file, however deep in a record."""
+        sample = next((each for each in self.trial.items if isinstance(each, bytes)), self.trial.items[0])
         fix = "call duomo.inputs.check_unsealed before a path is opened"
-        assert len(said) == 1, f"a file that is there is answered otherwise than one that is not: {said}; {fix}"
-        assert content is None or said != {""}, f"a path has a result; {fix}"
+        with tempfile.TemporaryDirectory() as folder, sealed():
+            path = Path(folder) / "there"
+            records = [str(path), *itertools.islice(_with_path(sample, str(path)), _PLACES)]
+            without = self.trial.map(records)
+            path.write_bytes(next((each for each in _leaves(sample) if isinstance(each, bytes)), b"content"))
+            with_file = self.trial.map(records)
+        for record, one, other in zip(records, without, with_file, strict=True):
+            found = difference(_essence(one), _essence(other), self.tolerance)
+            assert not found, f"a file that is there changes the answer to {record!r:.200}: {found}; {fix}"
+        assert not isinstance(sample, bytes) or not with_file[0].ok, f"a path has a result; {fix}"
 
     def test_the_same_records_give_the_same_results(self) -> None:
         """Again, and from an adapter made again."""
@@ -262,6 +268,25 @@ def _essence(outcome: Outcome[Any]) -> object:
     for finding in whole["findings"]:
         finding.pop("record")
     return whole
+
+
+def _with_path(value: object, path: str) -> Iterator[object]:
+    """Give a value with the path in the place of each of its texts and files, one at a time; of a list in the first."""
+    if isinstance(value, str | bytes):
+        yield path
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from ({**value, name: other} for other in _with_path(each, path))
+    elif isinstance(value, list) and value:
+        yield from ([other, *value[1:]] for other in _with_path(value[0], path))
+
+
+def _leaves(value: object) -> Iterator[object]:
+    if not isinstance(value, Mapping | list):
+        yield value
+        return
+    for each in value.values() if isinstance(value, Mapping) else value:
+        yield from _leaves(each)
 
 
 def _plain(items: Sequence[Any]) -> list[Any]:
