@@ -117,7 +117,7 @@ class AdapterConformance(Suite):
         assert not self.trial.attempts, f"it tried to reach {', '.join(self.trial.attempts)}"
 
     def test_a_server_s_client_reads_no_file_by_its_path(self) -> None:
-        """Where the border is sealed (`duomo.inputs.seal`), a path says nothing of its file, however deep in a record."""
+        """Where the border is sealed (`duomo.inputs.seal`), a path tells nothing of a file, however deep it is."""
         sample = next((each for each in self.trial.items if isinstance(each, bytes)), self.trial.items[0])
         fix = "call duomo.inputs.check_unsealed before a path is opened"
         with tempfile.TemporaryDirectory() as folder, sealed():
