@@ -11,6 +11,7 @@ from transformers import (
     AutoImageProcessor,
     AutoModelForObjectDetection,
     AutoModelForZeroShotObjectDetection,
+    AutoProcessor,
     AutoTokenizer,
 )
 from transformers.models.owlvit.modeling_owlvit import OwlViTObjectDetectionOutput
@@ -113,6 +114,19 @@ class ZeroShotObjectDetector(Dense[Detections]):
             Group(group.inputs | {name: each.repeat(len(group.places), 1) for name, each in text.items()}, group.places)
             for group in super().collate(features)
         ]
+
+
+class SentenceDetector(ZeroShotObjectDetector):
+    """Reads the labels in a sentence; one label a box, by the post-processing of the checkpoint's whole processor."""
+
+    def __init__(self, network: Network, processor: Processor, weights: WeightsRef) -> None:
+        super().__init__(network, processor.image_processor, weights, processor.tokenizer)
+        self.whole = processor
+
+    @classmethod
+    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
+        network = load_network(cls.auto, weights, dtype=dtype).to(device)
+        return cls(network, load_processor(AutoProcessor, weights, "processor"), weights)
 
 
 class OwlDetector(ZeroShotObjectDetector):

@@ -6,38 +6,21 @@ its surest word; its score and its place are those of the processor's own post-p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
-
 import torch
-from transformers import AutoProcessor
 
-from duomo import WeightsRef
 from duomo.errors import BadOption
-from duomo.pretrained import load_network, load_processor
 from duomo.tasks.options import check_label_length
 from duomo.tasks.vision import ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Detections
 from duomo_vision.dense import Output
-from duomo_vision.detecting import ZeroShotObjectDetector, detections
-
-if TYPE_CHECKING:
-    from duomo.pretrained import Network, Processor
+from duomo_vision.detecting import SentenceDetector, detections
 
 ENDS = (".", "?")
 """What ends a label in the sentence."""
 
 
-class GroundedDetector(ZeroShotObjectDetector):
+class GroundedDetector(SentenceDetector):
     """One label a box; an image is read together with the labels."""
-
-    def __init__(self, network: Network, processor: Processor, weights: WeightsRef) -> None:
-        super().__init__(network, processor.image_processor, weights, processor.tokenizer)
-        self.whole = processor
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        network = load_network(cls.auto, weights, dtype=dtype).to(device)
-        return cls(network, load_processor(AutoProcessor, weights, "processor"), weights)
 
     def _tokens(self, options: ZeroShotObjectDetectionOptions) -> dict[str, torch.Tensor]:
         labels = self._labels(options)

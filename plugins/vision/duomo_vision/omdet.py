@@ -7,35 +7,21 @@ image; boxes and scores are those of the processor's own post-processing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import torch
-from transformers import AutoProcessor
 
-from duomo import Image, WeightsRef
+from duomo import Image
 from duomo.model import Features
-from duomo.pretrained import load_network, load_processor
 from duomo.tasks.options import check_label_length
 from duomo.tasks.vision import ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Detections
 from duomo_vision.dense import Dense, Group, Output
-from duomo_vision.detecting import ZeroShotObjectDetector, detections
-
-if TYPE_CHECKING:
-    from duomo.pretrained import Network, Processor
+from duomo_vision.detecting import SentenceDetector, detections
 
 
-class OmDetector(ZeroShotObjectDetector):
+class OmDetector(SentenceDetector):
     """One label a box; boxes of one label that overlap by half are one."""
-
-    def __init__(self, network: Network, processor: Processor, weights: WeightsRef) -> None:
-        super().__init__(network, processor.image_processor, weights, processor.tokenizer)
-        self.whole = processor
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        network = load_network(cls.auto, weights, dtype=dtype).to(device)
-        return cls(network, load_processor(AutoProcessor, weights, "processor"), weights)
 
     def preprocess(self, items: Sequence[Image], options: ZeroShotObjectDetectionOptions) -> list[Features]:
         text = self._tokens(options)
