@@ -10,20 +10,17 @@ chance       tokens are drawn where the checkpoint says so; a generator of the t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import AutoProcessor, BarkModel
 
-from duomo import Model, Text, WeightsRef
+from duomo import Text, WeightsRef
 from duomo.errors import BadOption, WeightsMissing
-from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
-from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
-from duomo_speech.utterances import Noise, pieces
+from duomo.tasks.speech.synthesis import TextToSpeechOptions
+from duomo_speech.utterances import Synthesizer, check_one_speed, pieces
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -32,7 +29,7 @@ LONGEST = 200
 """Characters of one pass: what is left after some 14 s would not be said."""
 
 
-class Bark(Model[Text, Speech]):
+class Bark(Synthesizer):
     """Speech by a checkpoint the caller names; without a voice, one that is drawn for each part of a text."""
 
     batch_size = 1
@@ -40,6 +37,7 @@ class Bark(Model[Text, Speech]):
     def __init__(self, network: Network, processor: Processor) -> None:
         self.network = network
         self.processor = processor
+        self.rate = network.generation_config.sample_rate
         self.voices: list[str] = processor.available_voice_presets
         self.positions: int = network.generation_config.semantic_config["max_input_semantic_length"]
 
@@ -55,10 +53,6 @@ class Bark(Model[Text, Speech]):
             )
         return cls(network, load_processor(AutoProcessor, weights, "processor"))
 
-    @staticmethod
-    def estimate(item: Text) -> int:
-        return len(item)
-
     def check_options(self, options: TextToSpeechOptions) -> None:
         """Refuse a voice that the folder does not have, and another speed."""
         if options.voice is not None and options.voice not in self.voices:
@@ -68,36 +62,13 @@ class Bark(Model[Text, Speech]):
                 why=f"the voices are {names}" if names else "this folder has no speaker_embeddings_path.json",
                 fix=f"voice={self.voices[0]}, for example" if names else "leave it out",
             )
-        if options.speed != 1:
-            raise BadOption(
-                f"option 'speed' cannot be {options.speed:g}",
-                why="Bark speaks as fast as it has learned",
-                fix="leave it out",
-            )
+        check_one_speed(options, "Bark")
 
-    def preprocess(self, items: Sequence[Text], options: TextToSpeechOptions) -> list[Features]:
-        """The parts of each text."""
-        each = [[part for part in pieces(item, min(LONGEST, self.positions)) if part.strip()] for item in items]
-        return [{"parts": parts, "windows": len(parts), "options": options} for parts in each]
+    def parts(self, text: Text) -> list[str]:
+        """A text in parts of whole sentences."""
+        return [part for part in pieces(text, min(LONGEST, self.positions)) if part.strip()]
 
-    def collate(self, features: list[Features]) -> list[Features]:
-        return features
-
-    def forward(self, batch: list[Features]) -> list[np.ndarray]:
-        """Samples of each text."""
-        return [self._say(each["parts"], each["options"]) for each in batch]
-
-    def postprocess(
-        self, output: list[np.ndarray], features: list[Features], options: TextToSpeechOptions
-    ) -> list[Speech]:
-        """Samples as WAV files."""
-        return [Speech.from_samples(samples, self.network.generation_config.sample_rate) for samples in output]
-
-    def _say(self, parts: list[str], options: TextToSpeechOptions) -> np.ndarray:
-        said = []
-        with Noise(options.seed):
-            for part in parts:
-                inputs = self.processor(part, voice_preset=options.voice, max_length=self.positions)
-                waveform: Tensor = self.network.generate(**inputs.to(self.network.device))
-                said.append(waveform[0].float().cpu().numpy())
-        return np.concatenate(said)
+    def say(self, part: str, options: TextToSpeechOptions) -> Tensor:
+        inputs = self.processor(part, voice_preset=options.voice, max_length=self.positions)
+        waveform: Tensor = self.network.generate(**inputs.to(self.network.device))[0]
+        return waveform

@@ -14,23 +14,20 @@ chance       the network leaves out units at random in use, too; a generator of 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoTokenizer, SpeechT5ForTextToSpeech, SpeechT5HifiGan
 
-from duomo import Model, Text, WeightsRef
-from duomo.errors import BadInput, BadOption, WeightsMismatch, WeightsMissing
-from duomo.model import Features
+from duomo import Text, WeightsRef
+from duomo.errors import BadOption, WeightsMismatch, WeightsMissing
 from duomo.pretrained import load_network
-from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
+from duomo.tasks.speech.synthesis import TextToSpeechOptions
 from duomo_speech.checkpoint import load_part
-from duomo_speech.utterances import LONGEST, Noise, lacks_signs, pieces
+from duomo_speech.utterances import LONGEST, Synthesizer, check_known, check_one_speed, lacks_signs, pieces
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -42,16 +39,15 @@ FRAMES_A_TOKEN = 20
 HOW = "the vocoder is microsoft/speecht5_hifigan, and the vectors are those of SpeechBrain's x-vectors"
 
 
-class SpeechT5(Model[Text, Speech]):
+class SpeechT5(Synthesizer):
     """Speech by a checkpoint the caller names; a voice is a name in ``speakers.safetensors``."""
-
-    batch_size = 4
 
     def __init__(self, network: Network, vocoder: Network, tokenizer: Processor, speakers: dict[str, Tensor]) -> None:
         self.network = network
         self.vocoder = vocoder
         self.tokenizer = tokenizer
         self.speakers = speakers
+        self.rate = vocoder.config.sampling_rate
         config = network.config
         frames = config.max_speech_positions * config.reduction_factor // FRAMES_A_TOKEN
         self.longest = min(LONGEST, min(config.max_text_positions, frames) - 2)
@@ -73,10 +69,6 @@ class SpeechT5(Model[Text, Speech]):
         speakers = read_speakers(weights, network.config.speaker_embedding_dim)
         return cls(network, load_network(SpeechT5HifiGan, beside, dtype=dtype).to(device), tokenizer, speakers)
 
-    @staticmethod
-    def estimate(item: Text) -> int:
-        return len(item)
-
     def check_options(self, options: TextToSpeechOptions) -> None:
         """Refuse a voice that the folder does not have, and another speed."""
         if options.voice is not None and options.voice not in self.speakers:
@@ -85,62 +77,31 @@ class SpeechT5(Model[Text, Speech]):
                 why=f"{SPEAKERS} has {', '.join(self.speakers)}",
                 fix=f"voice={next(iter(self.speakers))}, or a vector of that name in {SPEAKERS}",
             )
-        if options.speed != 1:
-            raise BadOption(
-                f"option 'speed' cannot be {options.speed:g}",
-                why="SpeechT5 speaks as fast as it has learned",
-                fix="leave it out",
-            )
+        check_one_speed(options, "SpeechT5")
 
-    def preprocess(self, items: Sequence[Text], options: TextToSpeechOptions) -> list[Features]:
-        """The numbers of each text's letters, in parts of whole sentences where it is long."""
-        features: list[Features] = []
-        for item in items:
-            self._check(item)
-            parts = [self.tokenizer(part).input_ids for part in pieces(item, self.longest) if part.strip()]
-            cut = lacks_signs(item, self._is_known)
-            features.append({"parts": parts, "windows": len(parts), "truncated": cut, "options": options})
-        return features
+    def parts(self, text: Text) -> list[list[int]]:
+        """The numbers of a text's letters, in parts of whole sentences where it is long."""
+        self._check(text)
+        return [self.tokenizer(part).input_ids for part in pieces(text, self.longest) if part.strip()]
 
-    def collate(self, features: list[Features]) -> list[Features]:
-        return features
-
-    def forward(self, batch: list[Features]) -> list[np.ndarray]:
-        """Samples of each text."""
-        return [self._say(each["parts"], each["options"]) for each in batch]
-
-    def postprocess(
-        self, output: list[np.ndarray], features: list[Features], options: TextToSpeechOptions
-    ) -> list[Speech]:
-        """Samples as WAV files."""
-        return [Speech.from_samples(samples, self.vocoder.config.sampling_rate) for samples in output]
-
-    def _say(self, parts: list[list[int]], options: TextToSpeechOptions) -> np.ndarray:
+    def say(self, part: list[int], options: TextToSpeechOptions) -> Tensor:
         speaker = self.speakers[options.voice or next(iter(self.speakers))].to(self.network.device, self.network.dtype)
-        said = []
-        with Noise(options.seed):
-            for ids in parts:
-                tokens = torch.tensor([ids], device=self.network.device)
-                waveform: Tensor = self.network.generate_speech(
-                    tokens, speaker[None], maxlenratio=FRAMES_A_TOKEN, vocoder=self.vocoder
-                )
-                said.append(waveform.float().cpu().numpy())
-        return np.concatenate(said)
+        tokens = torch.tensor([part], device=self.network.device)
+        waveform: Tensor = self.network.generate_speech(
+            tokens, speaker[None], maxlenratio=FRAMES_A_TOKEN, vocoder=self.vocoder
+        )
+        return waveform
+
+    def is_cut(self, text: Text) -> bool:
+        return lacks_signs(text, self._is_known)
 
     def _is_known(self, sign: str) -> bool:
         return self.tokenizer.unk_token_id not in self.tokenizer(sign, add_special_tokens=False).input_ids
 
     def _check(self, text: str) -> None:
         """Raise `BadInput` for letters and digits that the tokenizer does not know."""
-        unknown = [
-            sign for sign in dict.fromkeys(text) if unicodedata.category(sign)[0] in "LMN" and not self._is_known(sign)
-        ]
-        if unknown:
-            raise BadInput(
-                f"this voice cannot say {', '.join(map(repr, unknown[:5]))}{' …' if len(unknown) > 5 else ''}",
-                why="its checkpoint does not know these letters or digits",
-                fix="write numbers as words, and the text in the letters of the checkpoint's language",
-            )
+        letters = [sign for sign in dict.fromkeys(text) if unicodedata.category(sign)[0] in "LMN"]
+        check_known([sign for sign in letters if not self._is_known(sign)])
 
 
 def read_speakers(weights: WeightsRef, size: int) -> dict[str, Tensor]:

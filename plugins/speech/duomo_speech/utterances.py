@@ -1,14 +1,27 @@
-"""Parts of a text that are said one at a time, and chance that a seed repeats."""
+"""Text said part by part, one pass a part: what voices of every family share, and chance that a seed repeats."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+from duomo import Model, Text
+from duomo.errors import BadInput, BadOption
+from duomo.model import Features
+from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from duomo.pretrained import Network
 
 LONGEST = 500
 """Characters of one pass, half a minute of speech: attention grows with their square."""
@@ -56,3 +69,77 @@ class Noise(TorchFunctionMode):
         if func is torch.multinomial:
             return func(args[0].cpu(), *args[1:], **(kwargs or {}), generator=self.generator).to(args[0].device)
         return func(*args, **(kwargs or {}))
+
+
+class Synthesizer(Model[Text, Speech]):
+    """Says each text under its own seed; a family adds `load`, `check_options`, `parts` and `say`.
+
+    Texts of a batch are not padded: padding would move durations, and each text has noise of its own.
+    """
+
+    batch_size = 4
+    network: Network
+    rate: int
+    """Samples a second."""
+
+    @staticmethod
+    def estimate(item: Text) -> int:
+        return len(item)
+
+    @abstractmethod
+    def parts(self, text: Text) -> list[Any]:
+        """What one pass each takes. Raises `BadInput` for what this voice cannot say."""
+
+    @abstractmethod
+    def say(self, part: Any, options: TextToSpeechOptions) -> Tensor:
+        """Samples of one part."""
+
+    def is_cut(self, text: Text) -> bool:
+        """Whether signs of the text are left out."""
+        del text
+        return False
+
+    def preprocess(self, items: Sequence[Text], options: TextToSpeechOptions) -> list[Features]:
+        """The parts of each text, and whether it has signs that are left out."""
+        return [self._features(item, options) for item in items]
+
+    def _features(self, item: Text, options: TextToSpeechOptions) -> Features:
+        parts = self.parts(item)
+        return {"parts": parts, "windows": len(parts), "truncated": self.is_cut(item), "options": options}
+
+    def collate(self, features: list[Features]) -> list[Features]:
+        return features
+
+    def forward(self, batch: list[Features]) -> list[NDArray[np.float32]]:
+        """Samples of each text."""
+        return [self._samples(each["parts"], each["options"]) for each in batch]
+
+    def _samples(self, parts: list[Any], options: TextToSpeechOptions) -> NDArray[np.float32]:
+        with Noise(options.seed):
+            return np.concatenate([self.say(part, options).float().cpu().numpy() for part in parts])
+
+    def postprocess(
+        self, output: list[NDArray[np.float32]], features: list[Features], options: TextToSpeechOptions
+    ) -> list[Speech]:
+        """Samples as WAV files."""
+        return [Speech.from_samples(samples, self.rate) for samples in output]
+
+
+def check_one_speed(options: TextToSpeechOptions, family: str) -> None:
+    """Raise `BadOption` for another speed than the one that this family has learned."""
+    if options.speed != 1:
+        raise BadOption(
+            f"option 'speed' cannot be {options.speed:g}",
+            why=f"{family} speaks as fast as it has learned",
+            fix="leave it out",
+        )
+
+
+def check_known(unknown: Sequence[str]) -> None:
+    """Raise `BadInput` if there are letters or digits that the checkpoint's tokenizer would leave out."""
+    if unknown:
+        raise BadInput(
+            f"this voice cannot say {', '.join(map(repr, unknown[:5]))}{' …' if len(unknown) > 5 else ''}",
+            why="its checkpoint does not know these letters or digits; they would be left out",
+            fix="write numbers as words, and the text in the letters of the checkpoint's language",
+        )

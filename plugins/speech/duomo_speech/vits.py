@@ -10,39 +10,34 @@ noise        the network draws for durations and timbre; a generator of the text
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 from transformers import AutoTokenizer, VitsModel
 from transformers.utils.import_utils import is_phonemizer_available
 
-from duomo import Model, Text, WeightsRef
+from duomo import Text, WeightsRef
 from duomo.errors import BadInput, BadOption, RequirementMissing, WrongTask
-from duomo.model import Features
 from duomo.pretrained import load_network
 from duomo.tasks.speech.reading import check_latin
-from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
+from duomo.tasks.speech.synthesis import TextToSpeechOptions
 from duomo_speech.checkpoint import load_part
-from duomo_speech.utterances import Noise, lacks_signs, pieces
+from duomo_speech.utterances import Synthesizer, check_known, lacks_signs, pieces
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
 
 
-class Vits(Model[Text, Speech]):
+class Vits(Synthesizer):
     """Speech by a checkpoint the caller names; speakers are called by their numbers."""
-
-    batch_size = 4
 
     def __init__(self, network: Network, tokenizer: Processor) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.letters = frozenset(tokenizer.get_vocab())
-        self.rate: int = network.config.sampling_rate
+        self.rate = network.config.sampling_rate
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -71,54 +66,33 @@ class Vits(Model[Text, Speech]):
                 parametrize.remove_parametrizations(module, name)
         return cls(network.to(device), tokenizer)
 
-    @staticmethod
-    def estimate(item: Text) -> int:
-        return len(item)
-
     def check_options(self, options: TextToSpeechOptions) -> None:
         """Refuse a voice that the checkpoint does not have."""
         self._speaker(options.voice)
 
-    def preprocess(self, items: Sequence[Text], options: TextToSpeechOptions) -> list[Features]:
-        """The numbers of each text's letters, in parts of whole sentences where it is long."""
-        features: list[Features] = []
-        for item in items:
-            self._check(item)
-            parts = [ids for part in pieces(item) if len(ids := self.tokenizer(part).input_ids) > 1]
-            if not parts:
-                raise BadInput(
-                    f"there is nothing to say in {item[:40]!r}",
-                    why="it has none of the letters that this checkpoint reads",
-                    fix="pass text of the checkpoint's language",
-                )
-            cut = not self.tokenizer.phonemize and lacks_signs(item, self._is_letter)
-            features.append({"parts": parts, "windows": len(parts), "truncated": cut, "options": options})
-        return features
+    def parts(self, text: Text) -> list[list[int]]:
+        """The numbers of a text's letters, in parts of whole sentences where it is long."""
+        self._check(text)
+        parts = [ids for part in pieces(text) if len(ids := self.tokenizer(part).input_ids) > 1]
+        if not parts:
+            raise BadInput(
+                f"there is nothing to say in {text[:40]!r}",
+                why="it has none of the letters that this checkpoint reads",
+                fix="pass text of the checkpoint's language",
+            )
+        return parts
 
-    def collate(self, features: list[Features]) -> list[Features]:
-        return features
+    def is_cut(self, text: Text) -> bool:
+        return not self.tokenizer.phonemize and lacks_signs(text, self._is_letter)
 
-    def forward(self, batch: list[Features]) -> list[np.ndarray]:
-        """Samples of each text."""
-        return [self._say(each["parts"], each["options"]) for each in batch]
-
-    def postprocess(
-        self, output: list[np.ndarray], features: list[Features], options: TextToSpeechOptions
-    ) -> list[Speech]:
-        """Samples as WAV files."""
-        return [Speech.from_samples(samples, self.rate) for samples in output]
-
-    def _say(self, parts: list[list[int]], options: TextToSpeechOptions) -> np.ndarray:
-        said = []
-        with Noise(options.seed):
-            for ids in parts:
-                waveform: Tensor = self.network(
-                    input_ids=torch.tensor([ids], device=self.network.device),
-                    speaker_id=self._speaker(options.voice),
-                    speaking_rate=self.network.config.speaking_rate * options.speed,
-                ).waveform
-                said.append(waveform[0].float().cpu().numpy())
-        return np.concatenate(said)
+    def say(self, part: list[int], options: TextToSpeechOptions) -> Tensor:
+        output = self.network(
+            input_ids=torch.tensor([part], device=self.network.device),
+            speaker_id=self._speaker(options.voice),
+            speaking_rate=self.network.config.speaking_rate * options.speed,
+        )
+        waveform: Tensor = output.waveform[0]
+        return waveform
 
     def _speaker(self, voice: str | None) -> int | None:
         """The number of a speaker, the first when none is named; None where the checkpoint has one voice."""
@@ -146,9 +120,4 @@ class Vits(Model[Text, Speech]):
             unknown.pop(sign, None)
         if self.tokenizer.language == "ron":
             unknown.pop("ț", None)  # its tokenizer writes it with a cedilla
-        if unknown:
-            raise BadInput(
-                f"this voice cannot say {', '.join(map(repr, [*unknown][:5]))}{' …' if len(unknown) > 5 else ''}",
-                why="its checkpoint does not know these letters or digits; they would be left out",
-                fix="write numbers as words, and the text in the letters of the checkpoint's language",
-            )
+        check_known([*unknown])
