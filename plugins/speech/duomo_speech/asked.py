@@ -16,14 +16,14 @@ import transformers
 from torch import Tensor
 from transformers import AutoProcessor
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, WeightsRef
 from duomo.errors import BadOption, WeightsProblem
 from duomo.generating import FROM_PIXELS, refuse
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo_speech.hearing import Inputs, by_shape
-from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
-from duomo_speech.windows import Window, join, load_vad, one_segment, refuse_language, speech_windows
+from duomo_speech.silero import SAMPLING_RATE, SileroVad
+from duomo_speech.windows import Recognizer, Window, load_vad, one_segment, refuse_language
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -40,12 +40,8 @@ READ: dict[str, dict[str, Any]] = {
 """How the processor is told to leave out what an answer says beside the words that were heard."""
 
 
-class AskedRecognition(Model[Any, Transcript]):
+class AskedRecognition(Recognizer):
     """One segment a window."""
-
-    batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(self, network: Network, processor: Processor, vad: SileroVad) -> None:
         self.network = network
@@ -78,10 +74,6 @@ class AskedRecognition(Model[Any, Transcript]):
         refuse(network.generation_config, FROM_PIXELS, weights.folder)
         return cls(network.to(device, dtype), load_processor(AutoProcessor, weights, "processor"), load_vad())
 
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
-
     def check_options(self, options: SpeechRecognitionOptions) -> None:
         """Refuse what the processor does not take. Raises `BadOption`."""
         if not self.language or options.task != "transcribe":
@@ -96,14 +88,6 @@ class AskedRecognition(Model[Any, Transcript]):
                     fix="write an ISO 639-1 code that it knows, or leave it out",
                 ) from None
 
-    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
-        """Windows of at most 30 s; none where no one speaks. Raises `InputUnreadable` for less than a frame."""
-        return speech_windows(item.samples(SAMPLING_RATE, FRAME), self.vad, options)
-
-    def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
-        """The transcripts of all windows as one."""
-        return join(results)
-
     def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
         """What the processor makes of each window and the question, as a batch of one."""
         found = []
@@ -111,10 +95,6 @@ class AskedRecognition(Model[Any, Transcript]):
             samples = Audio(window.samples, "", SAMPLING_RATE).samples(self.rate)
             found.append({"inputs": self._asked(samples, options), "window": window})
         return found
-
-    def collate(self, features: list[dict[str, Any]]) -> list[Inputs]:
-        """Windows stay apart until `forward` knows which are of one shape."""
-        return [each["inputs"] for each in features]
 
     def forward(self, batch: list[Inputs]) -> list[list[int]]:
         """New tokens for each window."""

@@ -29,7 +29,7 @@ from transformers import (
     AutoTokenizer,
 )
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, WeightsRef
 from duomo.generating import FROM_PIXELS, refuse
 from duomo.pretrained import load_network
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
@@ -37,23 +37,19 @@ from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
 from duomo_speech.hearing import PASS, by_shape, receptive_field
 from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
-from duomo_speech.windows import WINDOW_S, Window, join, load_vad, one_segment, refuse_language, speech_windows
+from duomo_speech.windows import WINDOW_S, Recognizer, Window, load_vad, one_segment, speech_windows
 
 HEADS = {"ForCTC": AutoModelForCTC, "ForRNNT": AutoModelForRNNT, "ForTDT": AutoModelForTDT}
 """What builds a network, by the end of its architecture's name; all else is sequence to sequence."""
 MAX_TOKENS = 448  # for 30 s of speech; checkpoints that set no limit of their own would stop at 20
 
 
-class AutoSpeechRecognition(Model[Any, Transcript]):
+class AutoSpeechRecognition(Recognizer):
     """Speech recognition with a checkpoint the caller names; one segment a window.
 
     A CTC network hears up to 30 s whole, since it writes nothing where there is not speech. All else is cut into
     windows of speech first.
     """
-
-    batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(
         self, network: Network, is_ctc: bool, extractor: Processor, tokenizer: Processor, vad: SileroVad
@@ -88,13 +84,6 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
 
     tensor_plan = staticmethod(parallel.ctc_plan)
 
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
-
-    def check_options(self, options: SpeechRecognitionOptions) -> None:
-        refuse_language(options)
-
     def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
         """Windows of at most 30 s; none where no one speaks.
 
@@ -104,10 +93,6 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
         if self.is_ctc and len(samples) <= WINDOW_S * SAMPLING_RATE:
             return [Window(samples, 0.0)]
         return speech_windows(samples, self.vad, options)
-
-    def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
-        """The transcripts of all windows as one."""
-        return join(results)
 
     def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
         """What the checkpoint's feature extractor makes of each window, as a batch of one."""
@@ -125,10 +110,6 @@ class AutoSpeechRecognition(Model[Any, Transcript]):
             }
             for window in items
         ]
-
-    def collate(self, features: list[dict[str, Any]]) -> list[dict[str, Tensor]]:
-        """Windows stay apart until `forward` knows which are of one length."""
-        return [each["inputs"] for each in features]
 
     def forward(self, batch: list[dict[str, Tensor]]) -> list[list[int]]:
         """Tokens of each window.

@@ -29,7 +29,7 @@ LONGEST = 200
 """Characters of one pass: what is left after some 14 s would not be said."""
 
 
-class Bark(Synthesizer):
+class Bark(Synthesizer[str]):
     """Speech by a checkpoint the caller names; without a voice, one that is drawn for each part of a text."""
 
     batch_size = 1

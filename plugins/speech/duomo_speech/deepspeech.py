@@ -23,12 +23,12 @@ from torch.nn import functional as F
 from torchaudio.models import DeepSpeech
 from torchaudio.transforms import MFCC
 
-from duomo import Audio, Model, WeightsRef, folders
+from duomo import Audio, WeightsRef, folders
 from duomo.model import Features
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo_speech.hearing import by_shape
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
-from duomo_speech.windows import Window, join, load_vad, one_segment, refuse_language, speech_windows
+from duomo_speech.windows import Recognizer, Window, load_vad, one_segment, speech_windows
 
 FRAME, STEP = 512, 320
 """Samples: 32 ms every 20 ms."""
@@ -52,12 +52,8 @@ class Description(pydantic.BaseModel):
         return DeepSpeech(self.cepstra * (2 * self.context + 1), self.hidden, len(self.letters) + 1)
 
 
-class DeepSpeechRecognition(Model[Audio, Transcript]):
+class DeepSpeechRecognition(Recognizer):
     """Windows of speech between pauses, each by itself: the recurrent layer would read padding."""
-
-    batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(self, network: DeepSpeech, about: Description, vad: SileroVad) -> None:
         self.network = network
@@ -77,28 +73,14 @@ class DeepSpeechRecognition(Model[Audio, Transcript]):
         folders.fill(network, weights)
         return cls(network.to(device, dtype), about, load_vad())
 
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
-
-    def check_options(self, options: SpeechRecognitionOptions) -> None:
-        refuse_language(options)
-
-    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:  # type: ignore[override]
+    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
         """Windows of speech of at most 30 s; none where no one speaks, or for less sound than a frame."""
         found = speech_windows(item.samples(SAMPLING_RATE, FRAME), self.vad, options)
         return [window for window in found if len(window.samples) >= FRAME]
 
-    def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
-        """The transcripts of all windows as one."""
-        return join(results)
-
-    def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[Features]:  # type: ignore[override]
+    def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[Features]:
         """Frames with their neighbours, (1, 1, T, features)."""
         return [{"inputs": {"frames": self.frames(window)}, "window": window} for window in items]
-
-    def collate(self, features: list[Features]) -> list[dict[str, Tensor]]:
-        return [each["inputs"] for each in features]
 
     def forward(self, batch: list[dict[str, Tensor]]) -> list[list[int]]:
         """The likeliest output of each frame."""

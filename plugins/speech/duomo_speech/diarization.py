@@ -20,12 +20,13 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from torch import Tensor
 from transformers import AutoModelForAudioFrameClassification
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, WeightsRef
 from duomo.errors import BadOption, InputTooLong
 from duomo.model import Features
 from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.tasks.speech.speakers import Diarization, SpeakerDiarizationOptions, Turn
 from duomo.tasks.speech.stretches import speech_intervals
+from duomo_speech.clips import Clips
 from duomo_speech.hearing import Hearing, Inputs
 from duomo_speech.resemblyzer import HOP, SAMPLING_RATE, WINDOW, ResemblyzerEmbedding, raised
 from duomo_speech.silero import FRAME
@@ -54,12 +55,10 @@ class Stretch(NamedTuple):
     """How much of it is speech and not repetition."""
 
 
-class ComposedDiarization(Model[Audio, Diarization]):
+class ComposedDiarization(Clips[Audio, Diarization]):
     """Silero VAD, Resemblyzer, average linkage."""
 
     batch_size = 4
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(self, voices: ResemblyzerEmbedding) -> None:
         self.voices = voices
@@ -68,10 +67,6 @@ class ComposedDiarization(Model[Audio, Diarization]):
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         return cls(ResemblyzerEmbedding.load(weights, device=device, dtype=dtype))
-
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
 
     def preprocess(self, items: Sequence[Audio], options: SpeakerDiarizationOptions) -> list[Features]:
         """Mel windows of the speech in each audio clip, and when they are."""

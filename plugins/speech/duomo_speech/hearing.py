@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 from transformers import AutoFeatureExtractor
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, WeightsRef
 from duomo.errors import InputTooLong
 from duomo.model import Features, In, R
 from duomo.pretrained import load_network
 from duomo_speech import parallel
 from duomo_speech.checkpoint import load_part
+from duomo_speech.clips import Clips
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -42,15 +43,13 @@ FRAME_S = 0.01
 """Between two spectra of AST."""
 
 
-class Hearing(Model[In, R]):
+class Hearing(Clips[In, R]):
     """A network that hears sound, with its feature extractor; features hold ``inputs``, the windows of an item."""
 
     auto: ClassVar[Any]
     """The Auto class that builds the network."""
 
     batch_size = 16
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True  # passes of one shape: nothing is padded beyond what the feature extractor does itself
 
     def __init__(self, network: Network, extractor: Processor, weights: WeightsRef) -> None:
         self.network = network
@@ -71,10 +70,6 @@ class Hearing(Model[In, R]):
 
     tensor_plan = staticmethod(parallel.hearing_plan)
     pipeline_split = staticmethod(parallel.hearing_split)
-
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
 
     def preprocess(self, items: Sequence[Any], options: Any) -> list[Features]:
         return [self.heard_in(item, options.long) for item in items]

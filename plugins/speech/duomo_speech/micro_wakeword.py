@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model as Builtin
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, WeightsRef
 from duomo.errors import BadOption, did_you_mean
 from duomo.model import Features
 from duomo.tasks.speech.waking import WakeWord, WakeWordDetectionOptions, WakeWords
 from duomo.weights import verify
+from duomo_speech.clips import Clips
 
 if TYPE_CHECKING:
     import torch
@@ -31,12 +32,8 @@ APART_S = 1.0
 """A word that is noticed again sooner is the same."""
 
 
-class MicroWakeWords(Model[Audio, WakeWords]):
+class MicroWakeWords(Clips[Audio, WakeWords]):
     """Each network goes through each audio clip from a state of its own."""
-
-    batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(self, words: dict[str, MicroWakeWord]) -> None:
         self.words = words
@@ -48,10 +45,6 @@ class MicroWakeWords(Model[Audio, WakeWords]):
         verify(weights.spec)
         opened = [MicroWakeWord.from_builtin(each) for each in Builtin]
         return cls({each.wake_word.lower(): each for each in opened})
-
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
 
     def check_options(self, options: WakeWordDetectionOptions) -> None:
         """Raises `BadOption` for a word that is not known."""

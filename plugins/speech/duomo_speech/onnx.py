@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import onnxruntime
 import torch
 
-from duomo import Audio, Model, WeightsRef
-from duomo.tasks.base import Result
+from duomo import Audio, WeightsRef
+from duomo.model import R
 from duomo.weights import verify
+from duomo_speech.clips import Clips
 
 if TYPE_CHECKING:
     import numpy as np
 
-R = TypeVar("R", bound=Result)
 
-
-class GraphOfSound(Model[Audio, R]):
-    """A model that is one such graph; clips of a batch stay apart, each is many frames wide."""
-
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
+class GraphOfSound(Clips[Audio, R]):
+    """A model that is one such graph."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self.session = session
@@ -30,10 +26,6 @@ class GraphOfSound(Model[Audio, R]):
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         del device, dtype  # those of the graph
         return cls(open_graph(weights))
-
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
 
 
 def open_graph(weights: WeightsRef) -> onnxruntime.InferenceSession:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchaudio.transforms import MelSpectrogram
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, WeightsRef
 from duomo.errors import InputUnreadable
 from duomo.inputs import AudioPair
 from duomo.tasks.results import Embedding
@@ -25,6 +25,7 @@ from duomo.tasks.speech.activity import VoiceActivityDetectionOptions
 from duomo.tasks.speech.speakers import SpeakerEmbeddingOptions, SpeakerVerificationOptions, Verification
 from duomo.tasks.speech.stretches import speech_intervals
 from duomo.weights import check_tensors, verify
+from duomo_speech.clips import Clips
 from duomo_speech.silero import FRAME, SileroVad
 from duomo_speech.windows import load_vad
 
@@ -55,12 +56,8 @@ class SpeakerNetwork(nn.Module):
         return F.normalize(self.linear(hidden[-1]).relu(), dim=-1)
 
 
-class _Resemblyzer(Model[Any, Any]):
+class _Resemblyzer(Clips[Any, Any]):
     """What both tasks share."""
-
-    batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(self, network: SpeakerNetwork, vad: SileroVad) -> None:
         self.network = network
@@ -124,10 +121,6 @@ class _Resemblyzer(Model[Any, Any]):
 class ResemblyzerEmbedding(_Resemblyzer):
     """A voice as a vector."""
 
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
-
     def preprocess(self, items: Sequence[Audio], options: SpeakerEmbeddingOptions) -> list[dict[str, Any]]:
         """Mel windows of each audio clip."""
         return [{"mels": self.windows(item)} for item in items]
@@ -145,7 +138,7 @@ class ResemblyzerVerification(_Resemblyzer):
     """Whether two voices are one person's."""
 
     @staticmethod
-    def estimate(item: AudioPair) -> int:
+    def estimate(item: AudioPair) -> int:  # type: ignore[override]
         return item.first.size_hint + item.second.size_hint
 
     def preprocess(self, items: Sequence[AudioPair], options: SpeakerVerificationOptions) -> list[dict[str, Any]]:

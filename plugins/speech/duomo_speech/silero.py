@@ -20,11 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from duomo import Audio, Model, WeightsRef
+from duomo import Audio, WeightsRef
 from duomo.model import Portable, PortableNetwork
 from duomo.tasks.speech.activity import VoiceActivity, VoiceActivityDetectionOptions
 from duomo.tasks.speech.stretches import voice_activity
 from duomo.weights import verify
+from duomo_speech.clips import Clips
 
 SAMPLING_RATE = 16_000
 FRAME = 512  # samples
@@ -108,12 +109,8 @@ def read_weights(checkpoint: Path) -> dict[str, Tensor]:
         }
 
 
-class SileroVad(Model[Audio, VoiceActivity]):
+class SileroVad(Clips[Audio, VoiceActivity]):
     """Voice activity detection of audio of any length."""
-
-    batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(self, network: SileroNetwork) -> None:
         self.network = network
@@ -127,16 +124,11 @@ class SileroVad(Model[Audio, VoiceActivity]):
         network.load_state_dict(read_weights(weights.path))
         return cls(network.eval().requires_grad_(False).to(device, dtype))
 
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
-
     def preprocess(self, items: Sequence[Audio], options: VoiceActivityDetectionOptions) -> list[dict[str, Any]]:
         """Decode to 16 kHz. Raises `InputUnreadable` for less than a frame of sound."""
         return [{"samples": item.samples(SAMPLING_RATE, FRAME)} for item in items]
 
     def collate(self, features: list[dict[str, Any]]) -> list[np.ndarray]:
-        """Audio clips of a batch stay apart: each is already many frames wide."""
         return [each["samples"] for each in features]
 
     def forward(self, batch: list[np.ndarray]) -> list[np.ndarray]:

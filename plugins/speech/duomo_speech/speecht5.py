@@ -39,7 +39,7 @@ FRAMES_A_TOKEN = 20
 HOW = "the vocoder is microsoft/speecht5_hifigan, and the vectors are those of SpeechBrain's x-vectors"
 
 
-class SpeechT5(Synthesizer):
+class SpeechT5(Synthesizer[list[int]]):
     """Speech by a checkpoint the caller names; a voice is a name in ``speakers.safetensors``."""
 
     def __init__(self, network: Network, vocoder: Network, tokenizer: Processor, speakers: dict[str, Tensor]) -> None:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LONGEST = 500
 """Characters of one pass, half a minute of speech: attention grows with their square."""
+Part = TypeVar("Part")
+"""What one pass takes: a text, or the numbers of its letters."""
 _ENDS = re.compile(r"[.!?…。！？।]+\s*")
 
 
@@ -71,7 +73,7 @@ class Noise(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-class Synthesizer(Model[Text, Speech]):
+class Synthesizer(Model[Text, Speech], Generic[Part]):
     """Says each text under its own seed; a family adds `load`, `check_options`, `parts` and `say`.
 
     Texts of a batch are not padded: padding would move durations, and each text has noise of its own.
@@ -87,11 +89,11 @@ class Synthesizer(Model[Text, Speech]):
         return len(item)
 
     @abstractmethod
-    def parts(self, text: Text) -> list[Any]:
+    def parts(self, text: Text) -> list[Part]:
         """What one pass each takes. Raises `BadInput` for what this voice cannot say."""
 
     @abstractmethod
-    def say(self, part: Any, options: TextToSpeechOptions) -> Tensor:
+    def say(self, part: Part, options: TextToSpeechOptions) -> Tensor:
         """Samples of one part."""
 
     def is_cut(self, text: Text) -> bool:
@@ -114,7 +116,7 @@ class Synthesizer(Model[Text, Speech]):
         """Samples of each text."""
         return [self._samples(each["parts"], each["options"]) for each in batch]
 
-    def _samples(self, parts: list[Any], options: TextToSpeechOptions) -> NDArray[np.float32]:
+    def _samples(self, parts: list[Part], options: TextToSpeechOptions) -> NDArray[np.float32]:
         with Noise(options.seed):
             return np.concatenate([self.say(part, options).float().cpu().numpy() for part in parts])
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
 
 
-class Vits(Synthesizer):
+class Vits(Synthesizer[list[int]]):
     """Speech by a checkpoint the caller names; speakers are called by their numbers."""
 
     def __init__(self, network: Network, tokenizer: Processor) -> None:

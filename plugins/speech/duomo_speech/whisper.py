@@ -27,24 +27,20 @@ from transformers import (
     WhisperTimeStampLogitsProcessor,
 )
 
-from duomo import Audio, Model, WeightsRef
+from duomo import WeightsRef
 from duomo.model import Portable
 from duomo.parallel import encoder_decoder_plan, from_first_rank
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo.tasks.speech.whispering import FIRST_TIME, MAX_STEPS, MEL_FRAMES, STEP_S, Prompt, heard_steps, room_of
-from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
+from duomo_speech.silero import SAMPLING_RATE, SileroVad
 from duomo_speech.whisper_checkpoint import Vocabulary, read_checkpoint
 from duomo_speech.whisper_decoder import WhisperDecoder
 from duomo_speech.whisper_graphs import portable_whisper
-from duomo_speech.windows import Window, join, load_vad, speech_windows
+from duomo_speech.windows import Recognizer, Window, load_vad
 
 
-class Whisper(Model[Any, Transcript]):
+class Whisper(Recognizer):
     """Speech recognition, and translation into English where the checkpoint has languages."""
-
-    batch_size = 8
-    batch_budget = 2**26  # half an hour of 16-bit sound
-    packed = True
 
     def __init__(self, network: PreTrainedModel, vocabulary: Vocabulary, vad: SileroVad) -> None:
         self.network = network
@@ -60,21 +56,9 @@ class Whisper(Model[Any, Transcript]):
 
     tensor_plan = staticmethod(encoder_decoder_plan)
 
-    @staticmethod
-    def estimate(item: Audio) -> int:
-        return item.size_hint
-
     def check_options(self, options: SpeechRecognitionOptions) -> None:
         """Refuse languages and tasks that the checkpoint does not know."""
         self.vocabulary.prompt(options)
-
-    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
-        """Windows of speech; none where no one speaks. Raises `InputUnreadable` for less than a frame of sound."""
-        return speech_windows(item.samples(SAMPLING_RATE, FRAME), self.vad, options)
-
-    def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
-        """The transcripts of all windows as one."""
-        return join(results)
 
     def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
         """Log-mel spectrograms of shape (mels, frames): 30 s, or with ``encoder="trimmed"`` the speech and a margin."""

@@ -1,22 +1,27 @@
-"""The detector of voices that finds the pauses, and windows of speech by it."""
+"""Speech to text of clips of any length: windows between the pauses that a detector of voices finds."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 
+from duomo import Audio
 from duomo.errors import BadOption
-from duomo.tasks.speech import SpeechRecognitionOptions
+from duomo.model import Features
+from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo.tasks.speech.windows import (
     WINDOW_S as WINDOW_S,
     Window as Window,
-    join as join,
+    join,
     one_segment as one_segment,
     windows_of,
 )
 from duomo.weights import locate
+from duomo_speech.clips import Clips
 from duomo_speech.plugin import SILERO_VAD
-from duomo_speech.silero import SileroVad
+from duomo_speech.silero import FRAME, SAMPLING_RATE, SileroVad
 
 
 def load_vad() -> SileroVad:
@@ -37,3 +42,25 @@ def refuse_language(options: SpeechRecognitionOptions) -> None:
             why=f"language={options.language}, task={options.task} were asked for",
             fix="leave them out, or use a multilingual Whisper: -m speech/whisper-base",
         )
+
+
+class Recognizer(Clips[Any, Transcript]):
+    """Writes down windows of speech, each by itself; features hold its ``inputs`` and its ``window``."""
+
+    vad: SileroVad
+
+    def check_options(self, options: SpeechRecognitionOptions) -> None:
+        """Refuse a language and translation, which most families do not know."""
+        refuse_language(options)
+
+    def split(self, item: Audio, options: SpeechRecognitionOptions) -> list[Window]:
+        """Windows of at most 30 s; none where no one speaks. Raises `InputUnreadable` for less than a frame."""
+        return speech_windows(item.samples(SAMPLING_RATE, FRAME), self.vad, options)
+
+    def merge(self, item: Audio, results: list[Transcript], options: SpeechRecognitionOptions) -> Transcript:
+        """The transcripts of all windows as one."""
+        return join(results)
+
+    def collate(self, features: list[Features]) -> object:
+        """Windows stay apart until `forward` knows which are of one shape."""
+        return [each["inputs"] for each in features]
