@@ -6,7 +6,7 @@ from pathlib import Path
 import pydantic
 from pydantic.fields import FieldInfo
 
-from duomo.catalog import resolve
+from duomo.resolving import resolve
 from duomo.specs import TaskSpec
 from duomo.tasks import CORE_TASKS
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import warnings
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from duomo.config import load_config
 from duomo.counting import counted
 from duomo.errors import (
     DuomoError,
     PluginBroken,
-    RequirementMissing,
     UnknownExecutor,
     UnknownModel,
     UnknownTask,
@@ -283,29 +281,6 @@ def _fits(architecture: str, patterns: Iterable[str]) -> bool:
     barred = (each[1:] for each in patterns if each.startswith("!"))
     fits = any(fnmatchcase(architecture, each) for each in wanted)
     return fits and not any(fnmatchcase(architecture, each) for each in barred)
-
-
-def resolve(target: str, requires: Iterable[str] = (), owner: str = "") -> Any:
-    """Import ``module:attribute``. Raises `RequirementMissing` with the pip line, or `PluginBroken`."""
-    lacking = missing_requirements(requires)
-    if lacking:
-        line = " ".join(f"'{each}'" for each in lacking)
-        raise RequirementMissing(
-            f"{owner or target} needs {', '.join(lacking)}",
-            why="not installed here in that version",
-            fix=f"pip install {line}",
-        )
-    module, _, attribute = target.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        absent = error.name if isinstance(error, ModuleNotFoundError) else None
-        foreign = absent and absent.partition(".")[0] != module.partition(".")[0]
-        raise PluginBroken(
-            f"{owner or target} cannot be imported",
-            why=f"{type(error).__name__}: {error}",
-            fix=f"pip install {absent}" if foreign else "report it to the plugin's author (duomo plugins list)",
-        ) from error
 
 
 _default: Catalog | None = None

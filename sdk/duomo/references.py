@@ -7,10 +7,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from duomo.catalog import Catalog, resolve
+from duomo.catalog import Catalog
 from duomo.counting import a_type
 from duomo.errors import UsageProblem, WrongTask
 from duomo.hooks import WeightsContext
+from duomo.resolving import resolve
 from duomo.specs import ModelSpec
 from duomo.unfit import explain_config
 from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from duomo.catalog import Catalog, default_catalog, resolve
+from duomo.catalog import Catalog, default_catalog
 from duomo.entries import Entries, check_count, check_seconds
 from duomo.execution.base import Executor, Job
 from duomo.execution.devices import device_name
@@ -30,6 +30,7 @@ from duomo.lifecycle import Lifecycle, check_process
 from duomo.outcome import Meta, Outcome
 from duomo.parallel import ParallelDims
 from duomo.references import find_executor, find_weights
+from duomo.resolving import resolve
 from duomo.tasks.base import Result, Task
 from duomo.weights import folder_identity
 
@@ -62,8 +63,7 @@ def load(
 
     Args:
         task: a task's name or class; may be left out when `model` implies it.
-        model: ``plugin/thing``, ``hf:org/name[@revision]``, ``dir:path`` or a path; the task's
-            default when left out.
+        model: ``plugin/thing``, ``hf:org/name[@revision]``, ``dir:path`` or a path; the task's default when left out.
         device: ``auto``, ``cpu``, ``cuda:0`` …
         dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
         optimize: a speed mode: ``none``, ``compile``, ``bf16``, ``int8``, ``onnx`` or ``openvino``. All but

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from duomo import default_catalog
-from duomo.catalog import resolve
 from duomo.inputs import Audio, Candidates, Prompt, Question, Text, TextPair
+from duomo.resolving import resolve
 from duomo.specs import TaskSpec
 from duomo.tasks import CORE_TASKS
 from duomo.tasks.starting import MADE, START

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import duomo
-from duomo.catalog import default_catalog, resolve
+from duomo.catalog import default_catalog
 from duomo.errors import WeightsMismatch, WeightsMissing
+from duomo.resolving import resolve
 
 SMALL = [spec for spec in default_catalog().models if spec.name.rpartition("/")[2] in ("cnn", "gru", "mlp")]
 SMALL += [spec for spec in default_catalog().models if spec.name == "nlp/transformer"]

@@ -11,11 +11,11 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/duomo_*/plugin.py"
 PACKAGES = sorted({name for name, path in modules().items() if path.name == "__init__.py"})
 
 LAYERS = [
-    {"brief", "counting", "locking", "threads", "version"},
+    {"brief", "counting", "locking", "nearest", "threads", "version"},
     {"errors", "lazy", "npm", "replacing", "specs", "unfit"},
     {"config", "hooks", "hub", "layout"},
     {"inputs", "plugins"},
-    {"tasks", "model", "outcome", "weights", "parallel", "decoders"},
+    {"decoders", "model", "outcome", "parallel", "resolving", "tasks", "weights"},
     {
         "backup",
         "catalog",

@@ -3,7 +3,7 @@
 import pytest
 
 from duomo import Hooks, TaskSpec, hookimpl
-from duomo.catalog import Catalog, default_catalog, resolve, use_catalog
+from duomo.catalog import Catalog, default_catalog, use_catalog
 from duomo.errors import (
     PluginBroken,
     RequirementMissing,
@@ -14,6 +14,7 @@ from duomo.errors import (
     WrongTask,
 )
 from duomo.plugins.selection import Selection
+from duomo.resolving import resolve
 from duomo.specs import CommandSpec, ExecutorSpec, RendererSpec
 from duomo.testing.fakes import THERMOMETER, FakePlugin, echo_spec, fake_catalog
 

@@ -13,10 +13,11 @@ import PIL.Image
 import pytest
 
 import duomo
-from duomo.catalog import default_catalog, resolve
+from duomo.catalog import default_catalog
 from duomo.errors import BadInput, BadOption, NotFound, UnknownTask, UsageProblem, nearest
 from duomo.inputs import Audio, Image, Text
 from duomo.keywords import dtype_name
+from duomo.resolving import resolve
 from duomo.tasks import Embedding, SentenceSimilarity, ZeroShotClassification
 from duomo.testing.fakes import fake_catalog
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.adapters.adapter import Adapter
 from duomo.adapters.artifacts import load_folder
-from duomo.catalog import Catalog, default_catalog, resolve
+from duomo.catalog import Catalog, default_catalog
 from duomo.counting import counted
 from duomo.errors import PluginBroken, UnknownAdapter, UsageProblem, nearest
 from duomo.plugins.ours import distribution_of, install_line
+from duomo.resolving import resolve
 from duomo.runner import load
 from duomo.specs import AdapterSpec
 

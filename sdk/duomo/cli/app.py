@@ -99,7 +99,7 @@ class App:
         found = self.plugin_commands().get(name)
         if found is None:
             return None
-        from duomo.catalog import resolve
+        from duomo.resolving import resolve
 
         owner, spec = found
         command: click.Command = resolve(spec.target, owner=f"command '{name}' of plugin '{owner}'")

@@ -203,10 +203,10 @@ def _simulated(
 
 def _timed(app: App, spec: ModelSpec) -> ModelProfile:
     """Time a packaged model on a sample of its task; without a sample, profile it by its parameters."""
-    from duomo.catalog import resolve
     from duomo.execution.base import Job
     from duomo.execution.planning.profile import profile_params, profile_timed
     from duomo.execution.worker import Worker
+    from duomo.resolving import resolve
     from duomo.testing import sample_for
     from duomo.weights import locate
 

@@ -46,7 +46,7 @@ def list_tasks(app: App, /, query: str, modality: str | None, output: str) -> No
 @click.pass_obj
 def show_task(app: App, /, task: str, output: str) -> None:
     """Show a task's options, its result, its models and an example."""
-    from duomo.catalog import resolve
+    from duomo.resolving import resolve
 
     spec = app.catalog.task(task)
     cls = resolve(spec.target, owner=f"task '{task}'")

@@ -14,12 +14,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar, overload
 
-from duomo.catalog import Catalog, default_catalog, resolve
+from duomo.catalog import Catalog, default_catalog
 from duomo.client.encode import Json, encode_item, encode_options
 from duomo.client.replies import Line, error_of, line_class
 from duomo.counting import counted
 from duomo.errors import DuomoError, InputTooLarge, RequirementMissing, ServerBusy, ServerLost, UsageProblem
 from duomo.outcome import Failure, ItemError, Meta, Outcome
+from duomo.resolving import resolve
 from duomo.tasks.base import Result
 from duomo.threads import AheadThreads
 

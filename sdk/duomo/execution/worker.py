@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from duomo.catalog import resolve
 from duomo.errors import DuomoError, Unavailable, WeightsProblem
 from duomo.execution.base import ItemResult, Job, Timing
 from duomo.execution.contract import check_class, check_length, check_result
@@ -26,6 +25,7 @@ from duomo.execution.devices import (
 from duomo.execution.finite import check_output, check_results
 from duomo.model import Features, Model
 from duomo.outcome import ItemError, Meta
+from duomo.resolving import resolve
 from duomo.weights import WeightsRef, first_line
 
 Windows = list[Features | ItemError]

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from duomo.catalog import Catalog, default_catalog, resolve
+from duomo.catalog import Catalog, default_catalog
 from duomo.errors import ExportRefused, UsageProblem, did_you_mean
 from duomo.execution.worker import opening
 from duomo.export.artifact import RECORD, SCHEMA, Artifact, seal
@@ -19,6 +19,7 @@ from duomo.export.comparing import Comparison, compare
 from duomo.inputs import Image
 from duomo.model import Model, Portable
 from duomo.references import find_weights
+from duomo.resolving import resolve
 from duomo.runner import Runner, load
 from duomo.specs import ModelSpec
 from duomo.tasks.base import Options, Result, Task

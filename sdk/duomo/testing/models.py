@@ -14,12 +14,13 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from duomo.catalog import Catalog, default_catalog, resolve
+from duomo.catalog import Catalog, default_catalog
 from duomo.counting import a_type
 from duomo.execution.inline import InlineExecutor
 from duomo.model import Model
 from duomo.outcome import Outcome
 from duomo.references import find_weights
+from duomo.resolving import resolve
 from duomo.runner import Runner, load
 from duomo.testing.comparing import difference, strange
 from duomo.testing.listening import listen

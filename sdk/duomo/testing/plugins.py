@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
-from duomo.catalog import default_catalog, resolve
+from duomo.catalog import default_catalog
 from duomo.counting import a_type
 from duomo.errors import Aborted, BadInput
 from duomo.hooks import RunContext, TrainingContext
@@ -21,6 +21,7 @@ from duomo.plugins.discovery import PluginRecord, discover, unmet
 from duomo.plugins.distributions import find_distribution
 from duomo.plugins.host import NAME, RESERVED
 from duomo.plugins.registration import implemented
+from duomo.resolving import resolve
 from duomo.specs import AdapterSpec, Check, CommandSpec, ExecutorSpec, ModelSpec, RendererSpec, Spec, TaskSpec
 from duomo.testing.suite import Suite
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from duomo.catalog import Catalog, resolve
+from duomo.catalog import Catalog
 from duomo.counting import counted
 from duomo.data.examples import Example
 from duomo.errors import BadInput, BadOption, WrongTask
+from duomo.resolving import resolve
 from duomo.runner import AnyTask, load
 from duomo.tasks.base import Result
 from duomo.tasks.nlp.extraction import Answers, Entities

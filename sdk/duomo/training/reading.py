@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from duomo.catalog import resolve
 from duomo.counting import counted
 from duomo.data.checks import check_differ, check_names, look_alikes, unknown_names, written_for_none
 from duomo.data.cleaning import clean
@@ -18,6 +17,7 @@ from duomo.errors import BadInput, BadOption, SystemicError, did_you_mean
 from duomo.execution.devices import pick_device
 from duomo.execution.worker import opening
 from duomo.outcome import ItemError
+from duomo.resolving import resolve
 from duomo.specs import TaskSpec
 from duomo.training.fit import LeftOut
 from duomo.training.material import Material, default_label, left_out, names_of, read_material, split_rows

@@ -8,12 +8,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from duomo.catalog import Catalog, resolve
+from duomo.catalog import Catalog
 from duomo.errors import UnknownModel, UsageProblem, WrongTask, did_you_mean
 from duomo.layout import read_object
 from duomo.model import Model
 from duomo.plugins.ours import install_line
 from duomo.references import find_checkpoint, find_weights
+from duomo.resolving import resolve
 from duomo.specs import ModelSpec
 from duomo.training.fit import FILE
 from duomo.training.request import Request

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import duomo
-from duomo.catalog import resolve
 from duomo.errors import BadOutput
 from duomo.execution.finite import ADDERS, check_output, check_results, zero_if_finite
+from duomo.resolving import resolve
 from duomo.tasks.base import Result
 from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.nlp.generation import Generation

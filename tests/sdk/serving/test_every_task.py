@@ -18,9 +18,9 @@ from starlette.testclient import TestClient
 
 import duomo
 from duomo import serving
-from duomo.catalog import resolve
 from duomo.client.encode import encode_item, encode_options
 from duomo.inputs import TableRow
+from duomo.resolving import resolve
 from duomo.serving.forms import task_body
 from duomo.serving.wire import to_item, to_options
 from duomo.testing import echo_spec, fake_catalog

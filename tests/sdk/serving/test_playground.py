@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from duomo.catalog import resolve
 from duomo.client.encode import encode_item
 from duomo.inputs.seal import sealed
+from duomo.resolving import resolve
 from duomo.serving.playground.page import input_fields
 from duomo.serving.schemas import example_of
 from duomo.serving.wire import to_item, to_options

@@ -11,9 +11,9 @@ import PIL.Image
 import pytest
 import soundfile
 
-from duomo.catalog import resolve
 from duomo.errors import BadInput
 from duomo.outcome import Failure, ItemError, Meta, Success
+from duomo.resolving import resolve
 from duomo.tasks import (
     CORE_TASKS,
     Box,

@@ -8,9 +8,9 @@ import pydantic
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from duomo.catalog import resolve
 from duomo.errors import BadOption, InputMissing
 from duomo.inputs import Image, Text
+from duomo.resolving import resolve
 from duomo.tasks import CORE_TASKS
 from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.multimodal import ImageSearchOptions

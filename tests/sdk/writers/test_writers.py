@@ -181,7 +181,7 @@ def test_parquet_keeps_bytes_numbers_and_gaps(tmp_path, result):
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize("spec", CORE_TASKS, ids=lambda spec: spec.name)
 def test_the_results_of_every_task_have_columns(tmp_path, spec, suffix):
-    from duomo.catalog import resolve
+    from duomo.resolving import resolve
 
     path = tmp_path / f"out.{suffix}"
     written(path, outcomes([FAILED]), resolve(spec.target).Result)

@@ -14,12 +14,13 @@ from typing import Any
 import pydantic
 from pydantic.fields import FieldInfo
 
-from duomo.catalog import Catalog, resolve
+from duomo.catalog import Catalog
 from duomo.cli.app import App
 from duomo.cli.jobs.options import RunOptions
 from duomo.data.rows import text_lines
 from duomo.errors import DuomoError, UnknownTask, UsageProblem, nearest
 from duomo.inputs.source import check_file
+from duomo.resolving import resolve
 from duomo.tasks.base import Options
 
 

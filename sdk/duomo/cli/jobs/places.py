@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from duomo.catalog import Catalog, resolve
+from duomo.catalog import Catalog
 from duomo.cli.jobs.options import FORMATS
 from duomo.errors import UsageProblem, nearest
 from duomo.outcome import Outcome
+from duomo.resolving import resolve
 from duomo.writers.formats import WRITERS
 
 SUFFIXES = {**{suffix: suffix[1:] for suffix in WRITERS}, ".ndjson": "jsonl", ".txt": "text"}

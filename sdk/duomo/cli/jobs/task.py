@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from duomo.catalog import resolve
 from duomo.cli.app import App
 from duomo.cli.jobs.arguments import as_text, parse_params, split_task
 from duomo.cli.jobs.following import LiveInput, decoder
@@ -29,6 +28,7 @@ from duomo.errors import UsageProblem
 from duomo.execution.base import FLUSH
 from duomo.inputs import Table, TextOrImage
 from duomo.inputs.pair import Parts
+from duomo.resolving import resolve
 
 if TYPE_CHECKING:
     from duomo.execution.resuming.store import RunStore

@@ -107,8 +107,8 @@ def plan_for_job(job: Job, devices: Sequence[str], items: int | None = None) -> 
 
 def axes_of(loader: str, path: Path | None) -> frozenset[str]:
     """Return the ways in which the class that a spec names can split this checkpoint."""
-    from duomo.catalog import resolve
     from duomo.pretrained import load_config
+    from duomo.resolving import resolve
 
     cls: Any = resolve(loader)
     folder = transformers_folder(path)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
-from duomo.catalog import resolve
 from duomo.counting import counted
 from duomo.errors import SystemicError, UsageProblem
 from duomo.execution.base import Entry, Executor, Flush, Job
@@ -32,6 +31,7 @@ from duomo.execution.stats import ReplicaStats, Stats
 from duomo.execution.submitting import closed
 from duomo.model import Model
 from duomo.outcome import Meta, Outcome
+from duomo.resolving import resolve
 
 MOST_PACES = 16
 """Different options that a pool remembers the pace of."""

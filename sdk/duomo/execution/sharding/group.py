@@ -22,7 +22,6 @@ from typing import Any
 import torch
 
 from duomo import parallel
-from duomo.catalog import resolve
 from duomo.errors import UsageProblem, WorkerContractError
 from duomo.execution.base import ItemResult, Job
 from duomo.execution.devices import networks, pick_device
@@ -32,6 +31,7 @@ from duomo.execution.sharding.ranks import Ranks, TorchRanks
 from duomo.execution.worker import Prepared, Worker
 from duomo.model import Model
 from duomo.parallel import ParallelDims
+from duomo.resolving import resolve
 from duomo.tasks.base import Result
 from duomo.weights import WeightsRef
 

@@ -14,10 +14,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from duomo.catalog import resolve
 from duomo.errors import WorkerLost
 from duomo.outcome import ItemError
 from duomo.parallel import ParallelDims
+from duomo.resolving import resolve
 from duomo.specs import TaskSpec
 from duomo.training.distributed.members import Members, Orders
 from duomo.training.distributed.pulse import Watch
