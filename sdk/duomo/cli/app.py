@@ -129,6 +129,13 @@ class App:
             echo_json([record] if self.output == "json" else record)
 
 
+def app_of(ctx: click.Context) -> App:
+    """Give the one that this call of ``duomo`` carries."""
+    app = ctx.find_object(App)
+    assert app is not None
+    return app
+
+
 def describe(error: DuomoError | ItemError, item: str = "") -> str:
     """Describe what happened, why, and what to type to fix it, for anything with those three and a code.
 
