@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Adapter, FoldReport, Record, Report, SplitPolicy
+from duomo.adapters import Adapter, Finding, FoldReport, Record, Report, SplitPolicy
 from duomo.errors import BadInput, DuomoError, GuardRefused
 from duomo_retail.coverage import calibrate
 from duomo_retail.panel import Clean, usable
@@ -45,17 +45,8 @@ def evaluate_panel(
             why="series of one panel share weeks: a promotion or a holiday in the one tells of the other",
             fix="evaluate(records, RollingOrigin(origins=3, stride=4)), or leave the split out",
         )
-    records: list[Record[Any]] = []
-    lost = 0
-    for item in items:
-        try:
-            records += adapter.records([item])
-        except DuomoError:
-            lost += 1
-    found = [each for guard in adapter.guards("dataset") for each in guard(records)]
-    stop = next((each for each in found if each.severity == "block"), None)
-    if stop is not None:
-        raise GuardRefused(f"{stop.code}: {stop.text}", why="the panel cannot be judged by like that", fix=stop.fix)
+    records, lost = _read(adapter, items)
+    found = _look_at(adapter, records)
     series = usable(records)
     folds = []
     for back in range(policy.origins):
@@ -85,6 +76,27 @@ def evaluate_panel(
         dataset_findings=found,
         disclaimer=adapter.spec.disclaimer,
     )
+
+
+def _read(adapter: Adapter[DemandSeries, Any], items: Iterable[Any]) -> tuple[list[Record[Any]], int]:
+    """The records that can be read, and how many cannot."""
+    records: list[Record[Any]] = []
+    lost = 0
+    for item in items:
+        try:
+            records += adapter.records([item])
+        except DuomoError:
+            lost += 1
+    return records, lost
+
+
+def _look_at(adapter: Adapter[DemandSeries, Any], records: Sequence[Record[Any]]) -> list[Finding]:
+    """What the guards of the whole panel find. Raises `GuardRefused` for what stops it."""
+    found = [each for guard in adapter.guards("dataset") for each in guard(records)]
+    stop = next((each for each in found if each.severity == "block"), None)
+    if stop is not None:
+        raise GuardRefused(f"{stop.code}: {stop.text}", why="the panel cannot be judged by like that", fix=stop.fix)
+    return found
 
 
 def judge(whole: Sequence[Clean], past: Sequence[Clean], settings: Settings) -> dict[str, float]:

@@ -107,12 +107,7 @@ def export(
         with load(spec.task, model, device="cpu", catalog=catalog) as original:
             tried = functools.partial(_tried, record, original, catalog, items, options)
             made, found = _best_int8(made, Path(scratch), tried) if int8 else (made, tried(made))
-        if found.difference > limit:
-            raise ExportRefused(
-                f"the export of '{spec.name}' was refused: its results are not the original's",
-                why=f"'{found.where}' moves by {found.difference:.2g} of its largest value; {limit:g} is allowed",
-                fix=FURTHER[usual],
-            )
+        _check_moved(found, limit, spec, FURTHER[usual])
         record["measured"] = {
             "difference": found.difference,
             "tolerance": limit,
@@ -124,6 +119,15 @@ def export(
         whole = seal(made, record)
         _move(made, place)
     return Artifact(place, whole, found.difference, found.ms, found.truncated)
+
+
+def _check_moved(found: Comparison, limit: float, spec: ModelSpec, further: str) -> None:
+    if found.difference > limit:
+        raise ExportRefused(
+            f"the export of '{spec.name}' was refused: its results are not the original's",
+            why=f"'{found.where}' moves by {found.difference:.2g} of its largest value; {limit:g} is allowed",
+            fix=further,
+        )
 
 
 def _place(folder: str | Path) -> Path:

@@ -67,6 +67,25 @@ def as_uint8(value: object) -> np.ndarray[Any, Any]:
     """
     import numpy as np
 
+    array = _channels_last(value)
+    if np.issubdtype(array.dtype, np.floating):
+        _check_range(float(array.min()), float(array.max()))
+        array = (array * 255).round()
+    elif array.dtype != np.uint8:
+        raise BadInput(
+            f"pixels of type {array.dtype} are ambiguous",
+            why="the type does not say which number is white",
+            fix="pass uint8, or floats in [0, 1]",
+        )
+    array = array.astype(np.uint8)
+    if array.shape[-1] == 4:
+        alpha = array[..., 3:].astype(np.float32) / 255
+        array = (array[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def _channels_last(value: object) -> np.ndarray[Any, Any]:
+    """An array or tensor as (H, W, 1, 3 or 4). Raises `BadInput` where that is not plain."""
     array = to_numpy(value, "pass (H, W, 3) of uint8, or of floats in [0, 1]")
     if array.ndim == 3 and array.shape[0] in (1, 3):
         is_last = array.shape[-1] in (1, 3, 4)
@@ -92,20 +111,7 @@ def as_uint8(value: object) -> np.ndarray[Any, Any]:
             why="an axis has no length" if 0 in array.shape else "the last axis, or a tensor's first, has the channels",
             fix="pass (H, W), (H, W, 3), (H, W, 4) or, as a tensor, (3, H, W)",
         )
-    if np.issubdtype(array.dtype, np.floating):
-        _check_range(float(array.min()), float(array.max()))
-        array = (array * 255).round()
-    elif array.dtype != np.uint8:
-        raise BadInput(
-            f"pixels of type {array.dtype} are ambiguous",
-            why="the type does not say which number is white",
-            fix="pass uint8, or floats in [0, 1]",
-        )
-    array = array.astype(np.uint8)
-    if array.shape[-1] == 4:
-        alpha = array[..., 3:].astype(np.float32) / 255
-        array = (array[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+    return array
 
 
 def _check_range(least: float, most: float) -> None:

@@ -19,26 +19,9 @@ def measure(config: dict[str, Any], name: str) -> dict[str, Any]:
 
     Raises `Unavailable` where transformers cannot build it.
     """
-    import torch
-    import transformers
-
     from duomo.pretrained import quiet
 
-    build: Any = transformers.AutoModel.from_config
-    try:
-        with quiet(), torch.device("meta"):
-            kind = config.get("model_type", "")
-            settings = transformers.AutoConfig.for_model(**{**config, "model_type": kind})
-            architecture = next(iter(config.get("architectures") or ()), "")
-            cls = getattr(transformers, architecture, None)
-            network = cls(settings) if cls is not None else build(settings)
-    except (ImportError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unavailable(
-            f"no profile of '{name}'",
-            why=f"transformers cannot build it: {str(error).strip().splitlines()[0]:.200}",
-            fix="its model_type must be one that this transformers knows (pip install -U transformers)",
-        ) from None
-    network.eval()
+    network, settings = _built(config, name)
     params, tables = _num_params(network)
     core = settings.get_text_config() if hasattr(settings, "get_text_config") else settings
     heads = int(_first(core, "num_attention_heads", "encoder_attention_heads") or 0)
@@ -65,6 +48,29 @@ def measure(config: dict[str, Any], name: str) -> dict[str, Any]:
             flops, peak = run(lambda: network(**_inputs(network, settings, 4, 16)), network)
             sizes.update(flops_a_unit=flops / 4, activations=peak / 16)
     return {"params": params, "embedding_params": tables, "unit": unit, **sizes}
+
+
+def _built(config: dict[str, Any], name: str) -> tuple[PreTrainedModel, Any]:
+    """The network without memory, and its settings. Raises `Unavailable` where transformers cannot build it."""
+    import torch
+    import transformers
+
+    from duomo.pretrained import quiet
+
+    build: Any = transformers.AutoModel.from_config
+    try:
+        with quiet(), torch.device("meta"):
+            kind = config.get("model_type", "")
+            settings = transformers.AutoConfig.for_model(**{**config, "model_type": kind})
+            architecture = next(iter(config.get("architectures") or ()), "")
+            network = getattr(transformers, architecture, build)(settings)
+    except (ImportError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unavailable(
+            f"no profile of '{name}'",
+            why=f"transformers cannot build it: {str(error).strip().splitlines()[0]:.200}",
+            fix="its model_type must be one that this transformers knows (pip install -U transformers)",
+        ) from None
+    return network.eval(), settings
 
 
 def _measure_text(network: PreTrainedModel, settings: Any) -> dict[str, float]:
