@@ -1,26 +1,15 @@
 """The page on finance runs, and prints what it says it prints."""
 
-import contextlib
-import io
 import re
-from pathlib import Path
 
 from duomo_finance.plugin import plugin
+from tests.plugins.pages import DOCS, check_blocks
 
-TEXT = (Path(__file__).parents[3] / "docs" / "finance.md").read_text("utf-8")
+TEXT = (DOCS / "finance.md").read_text("utf-8")
 
 
 def test_the_page_runs_from_top_to_bottom_and_prints_what_it_shows():
-    blocks = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(compile("\n".join(blocks), "docs/finance.md", "exec"), {"__name__": "finance_page"})
-    shown = [
-        line.strip()
-        for block in re.findall(r"^```\n\n((?:    .*\n)+)", TEXT, re.MULTILINE)
-        for line in block.splitlines()
-    ]
-    assert shown == said.getvalue().splitlines()
+    check_blocks("finance")
 
 
 def test_every_adapter_is_on_it_with_its_risk_and_what_it_is_not_for():

@@ -1,7 +1,6 @@
 """Scanned statements: labels, the numbers beside them, and what a person must look at."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -125,30 +124,10 @@ def test_a_drawn_statement_is_read_by_the_core_task():
 
 @pytest.fixture(scope="module")
 def answerer(tmp_path_factory):
-    """A question-answering checkpoint of random weights that spells words, letter by letter."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast, set_seed
+    from tests.plugins.answerer import save
 
-    folder, letters = tmp_path_factory.mktemp("answers"), "abcdefghijklmnopqrstuvwxyz0123456789.,:?"
-    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
-    tokenizer = Tokenizer(models.WordPiece({token: at for at, token in enumerate(vocab)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
-    ).save_pretrained(folder)
-    sizes: dict[str, Any] = {
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 64,
-    }
-    set_seed(3)
-    config = BertConfig(vocab_size=len(vocab), initializer_range=0.3, max_position_embeddings=128, **sizes)
-    BertForQuestionAnswering(config).save_pretrained(folder)
+    folder = tmp_path_factory.mktemp("answers")
+    save(folder)
     return f"dir:{folder}"
 
 

@@ -1,41 +1,19 @@
 """Questions on pages: what is read is what is asked about, and the answer has its place."""
 
-from typing import Any
-
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
 
 import duomo
 from duomo.tasks.vision.reading import Page, TextLine
 from duomo.testing.samples import pages
 from duomo_multimodal.documents import touched
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:?"
+from tests.plugins import answerer
 
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
     folder = tmp_path_factory.mktemp("answers")
-    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *LETTERS, *(f"##{letter}" for letter in LETTERS)]
-    tokenizer = Tokenizer(models.WordPiece({token: at for at, token in enumerate(vocab)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
-    ).save_pretrained(folder)
-    sizes: dict[str, Any] = {
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 64,
-    }
-    config = BertConfig(vocab_size=len(vocab), initializer_range=0.3, max_position_embeddings=128, **sizes)
-    BertForQuestionAnswering(config).save_pretrained(folder)
+    answerer.save(folder)
     with duomo.load("document-question-answering", f"dir:{folder}") as runner:
         yield runner
 
@@ -44,8 +22,8 @@ def runner(tmp_path_factory):
 def test_an_answer_is_that_of_the_text_that_was_read_and_lies_on_its_lines(runner):
     invoice = pages()[1]
     read = duomo.run("optical-character-recognition", invoice)
-    with duomo.load("question-answering", runner.meta.model) as answerer:
-        expected = answerer(("which total?", read.text)).top
+    with duomo.load("question-answering", runner.meta.model) as model:
+        expected = model(("which total?", read.text)).top
     found = runner(("which total?", invoice)).top
     assert (found.text, found.start, found.end) == (expected.text, expected.start, expected.end)
     assert found.score == pytest.approx(expected.score, abs=1e-5)

@@ -9,13 +9,12 @@ import sys
 import threading
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 import duomo as duomo_sdk
 from tests.sdk.cli.conftest import start
 from tests.sdk.inputs.live.test_growing import header
+from tests.sdk.inputs.live.test_streams import save_clip
 
 PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
@@ -53,14 +52,7 @@ def repeated(act):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("video") / "clip.mp4"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for at in range(5):
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), at * 20, np.uint8), format="rgb24")))
-        out.mux(stream.encode())
-    return path
+    return save_clip(tmp_path_factory.mktemp("video") / "clip.mp4", frames=5)
 
 
 def test_each_frame_has_an_outcome_with_its_time_and_age_and_the_end_a_summary(duomo, clip):

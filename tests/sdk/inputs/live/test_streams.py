@@ -19,16 +19,20 @@ def next_of(items):
     return next(each for each in items if each is not None)
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    path = tmp_path_factory.mktemp("video") / "clip.mp4"
+def save_clip(path, frames):
+    """Write a video of 10 frames a second, each lighter than the one before."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("mpeg4", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for at in range(10):
+        for at in range(frames):
             out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), at * 20, np.uint8), format="rgb24")))
         out.mux(stream.encode())
     return path
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return save_clip(tmp_path_factory.mktemp("video") / "clip.mp4", frames=10)
 
 
 def test_a_video_gives_all_its_frames_as_fast_as_they_are_taken(clip):
