@@ -62,7 +62,7 @@ def notes() -> dict[str, Any]:
     """Leak rate per sentence, on the templates that rules were read against and on the other half.
 
     Presidio 2.2.366 with the same small pipeline of spaCy, of the same 600 sentences each: any span .370 and .428,
-    identifying .307 and .367. Measured outside of this environment, of which it is no part.
+    identifying .307 and .367. Measured outside of this environment, which it is not part of.
     """
     import sentences
 

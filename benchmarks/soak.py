@@ -1,7 +1,7 @@
 """A server that answers 100,000 mixed requests: what its memory does, and what a request costs it without a model.
 
 Good, bad, long, too large and abandoned requests come from keep-alive connections of this process, to a model that does
-nothing. It ends after so many requests or so many seconds, whichever is first. What a good request costs is measured
+nothing. It ends after a number of requests or of seconds, whichever is first. What a good request costs is measured
 in turns with FastAPI and LitServe, which answer the same body by hand, and with the least that uvicorn takes. Meanwhile
 connections are held that say nothing.
 """

@@ -2,7 +2,7 @@
 
 python benchmarks/table.py                 all of them but those of BY_NAME, then the page
 python benchmarks/table.py vs_text overhead     only these; the page shows what is in the folder
-python benchmarks/table.py none            none; the page anew from what is in the folder
+python benchmarks/table.py none            none; the page again from what is in the folder
 """
 
 import json
@@ -30,7 +30,7 @@ Written by `make bench`, or `python benchmarks/table.py NAME …` for some of it
 server and the industry adapters run only so); every number comes from such a run, and what is not here was not run on
 this machine.
 Ratios of CPU time with one thread, cases in turns, medians; outputs were compared, and a row whose outputs differ by
-more than its tolerance is void. Read a ratio as: the peer takes so many times the CPU time of duomo on the same work.
+more than its tolerance is void. Read a ratio as: the peer takes this many times the CPU time of duomo on the same work.
 Below 1 we lose.
 
 """

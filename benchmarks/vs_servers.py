@@ -84,7 +84,7 @@ def ask(port: int, path: str, body: bytes, connection: http.client.HTTPConnectio
 
 
 def load(port: int, path: str, bodies: list[bytes], clients: int) -> tuple[list[float], float, list[dict[str, Any]]]:
-    """Latencies, wall time and answers of all bodies, sent by so many clients."""
+    """Latencies, wall time and answers of all bodies, sent by this many clients."""
     waiting, latencies = list(reversed(list(enumerate(bodies)))), []
     answers: list[dict[str, Any]] = [{}] * len(bodies)
     lock = threading.Lock()

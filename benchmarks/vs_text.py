@@ -297,7 +297,7 @@ def zero_shot(count: int, rounds: int, **size: int) -> dict[str, Any]:
 
 
 def cached_labels(count: int, rounds: int) -> dict[str, Any]:
-    """20 labels by cosine: their vectors are kept, against reading them anew with each text by the same model."""
+    """20 labels by cosine: their vectors are kept, against reading them again with each text by the same model."""
     texts = lognormal_texts(count)
     runner = duomo.load("zero-shot-classification", "nlp/minilm", device="cpu")
     folder = str(runner.executor.worker.model.network.name_or_path)  # type: ignore[attr-defined]

@@ -254,7 +254,7 @@ class Catalog:
             )
         names = sorted({spec.name for spec in self.models if task in (None, spec.task)})
         near = nearest(name, names)
-        # One of another task is no answer, but tells who misremembered the task.
+        # One of another task is not an answer, but tells who misremembered the task.
         other = [] if near else nearest(name, {spec.name for spec in self.models}, least=0.8)
         does = ", ".join(sorted({spec.task for spec in self.models if other and spec.name == other[0]}))
         is_foreign = "/" in name and owner not in {record.name for record in self.plugins}

@@ -173,7 +173,7 @@ def _from_adapter(folder: Path, base: Path, made: Path) -> None:
     try:
         with quiet(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # PEFT asks transformers so
-            warnings.filterwarnings("ignore", module="peft")  # of what is refused or mended here
+            warnings.filterwarnings("ignore", module="peft")  # of what is refused or set right here
             network = _base(folder, base, own)
             _untie(network, own)
             adapted = PeftModel.from_pretrained(network, str(folder), local_files_only=True)

@@ -182,7 +182,7 @@ def asked_for(config: GenerationConfig, table: Mapping[str, Entry] = GENERATION)
 def check_top_p(top_p: float | None, samples: bool) -> None:
     """Raise `BadOption` where `top_p` narrows a choice that is not made: without sampling the likeliest is taken.
 
-    A seed is no contradiction: what is not drawn is repeatable.
+    A seed is not a contradiction: what is not drawn is repeatable.
     """
     if top_p is not None and top_p < 1 and not samples:
         raise BadOption(

@@ -71,7 +71,7 @@ def _not_read(error: Exception, name: str, offline: bool) -> DuomoError:
         return WeightsMissing(
             f"'hf:{name}' could not be read from or written to the hub's cache",
             why=error.strerror or first_line(error),
-            fix="make room, or mend its permissions; HF_HOME=PATH keeps the cache elsewhere",
+            fix="make room, or set its permissions; HF_HOME=PATH keeps the cache elsewhere",
         )
     if offline:
         return Offline(

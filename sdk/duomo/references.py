@@ -64,7 +64,7 @@ def find_checkpoint(model: str, catalog: Catalog) -> WeightsRef:
 
 
 def _fetch(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
-    """Fetch a checkpoint that the caller named; what is no folder in transformers layout becomes one."""
+    """Fetch a checkpoint that the caller named; what is not a folder in transformers layout becomes one."""
     from duomo.converting import plain_folder
 
     unknown = ModelSpec(str(ref), task or "", "", "", "", weights="given")

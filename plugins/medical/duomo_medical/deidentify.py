@@ -117,7 +117,7 @@ class _Cleaner:
         if keyword == "BodyPartExamined":
             return held if str(held).replace(" ", "").upper() in profile.BODY_PARTS else None
         if terms.is_term(keyword, "?") is not None:
-            # One value of many that is no term costs itself only: vendors add to ImageType what they like.
+            # One value of many that is not a term costs itself only: vendors add to ImageType what they like.
             many = [each if terms.is_term(keyword, str(each)) else "OTHER" for each in _list(held)]
             if keyword in terms.OPEN and all(_CODE.fullmatch(str(each).strip()) for each in many):
                 return many

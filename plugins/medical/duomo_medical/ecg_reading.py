@@ -75,7 +75,7 @@ def from_dicom(file: DicomFile | bytes) -> Recording:
 
 
 def _point(cell: str, mark: str) -> str:
-    """A number with a point; where the mark between cells is no comma, a comma may stand before the fraction."""
+    """A number with a point; where the mark between cells is not a comma, a comma may stand before the fraction."""
     return cell if mark == "," else cell.replace(",", ".")
 
 

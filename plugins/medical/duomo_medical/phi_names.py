@@ -121,7 +121,7 @@ def by_tagger(text: str) -> Iterator[Span]:
         timeless = entity.label_ == "DATE" and not _TIMES.search(entity.text)
         if not kind or timeless or _clinical(entity[0]):
             continue
-        # A term is no part of a name, whatever stands beside it.
+        # A term is not part of a name, whatever stands beside it.
         for is_term, part in itertools.groupby(entity, lambda token: _is_term(tokens, token.i)):
             first, *_, last = (*part,) * 2
             if not is_term:

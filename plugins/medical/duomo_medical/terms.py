@@ -65,7 +65,7 @@ _PATTERNS = {
 
 
 OPEN = ("ImageType", "FrameType")
-"""Elements with several values, of which the first ones are needed: another word for one that is no term."""
+"""Elements with several values, of which the first ones are needed: another word for one that is not a term."""
 
 
 def is_term(keyword: str, text: str) -> bool | None:

@@ -76,7 +76,7 @@ class Writer(Model[Image, R]):
         if self.room is not None and (options.max_new_tokens or 0) > self.room:
             raise BadOption(
                 f"option 'max_new_tokens' cannot be {options.max_new_tokens}",
-                why="the decoder has no positions for so many",
+                why="the decoder has fewer positions",
                 fix=f"max_new_tokens={self.room} at most",
             )
 

@@ -142,7 +142,7 @@ class FlorenceCaptioner(Florence[Caption]):
         if (options.max_new_tokens or 0) > self.room:
             raise BadOption(
                 f"option 'max_new_tokens' cannot be {options.max_new_tokens}",
-                why="the decoder has no positions for so many",
+                why="the decoder has fewer positions",
                 fix=f"max_new_tokens={self.room} at most",
             )
 

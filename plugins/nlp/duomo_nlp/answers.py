@@ -111,7 +111,7 @@ class QuestionAnswering(Encoder[Question, Answers]):
             for score, first, last in _spans(encoding, row, options.max_answer_tokens):
                 place = _trimmed(features["context"], *_in_words(encoding, first, last))
                 if place[0] == place[1]:
-                    continue  # white space is no answer
+                    continue  # white space is not an answer
                 best[place] = max(best.get(place, 0.0), float((score - norm).exp()))
         return sorted(((score, *place) for place, score in best.items() if score > none), key=lambda each: -each[0])
 

@@ -82,7 +82,7 @@ SYMSPELL = ModelSpec(
     "nlp/symspell",
     "spelling-correction",
     "duomo_nlp.models.spelling:Spelling",
-    "SymSpell: misspelt English words mended by a list of 82,765 words",
+    "SymSpell: misspelt English words corrected by a list of 82,765 words",
     "MIT",
     weights="package:symspellpy/frequency_dictionary_en_82_765.txt",
     sha256="68e9dc81c7e73bd7310b57e516ecaea0d8b6387ff71344a57c04174650a407a7",

@@ -193,7 +193,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
 
 _DEFAULTS = Settings()
 LASTING = 3
-"""Figures on either side of a change that is no slip in one of them."""
+"""Figures on either side of a change that is not a slip in one of them."""
 SPIKE = 50.0
 """How many times the next largest figure one must be before someone should look at it."""
 

@@ -25,7 +25,7 @@ from duomo_speech.augmenting import VARIETIES, augmented
 
 RATE = 16_000
 FRAME = 400
-"""Samples of one spectrum; less than that is no sound to judge."""
+"""Samples of one spectrum; less than that is too little to judge."""
 HEARD = 2 * RATE
 """Samples of a window; a shorter audio clip is followed by silence."""
 BANDS = 40

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SPEAKERS = "speakers.safetensors"
 VOCODER = "vocoder"
 FRAMES_A_TOKEN = 20
-"""The network ends at the latest after so many, as in `generate_speech`."""
+"""The network ends at the latest after this many, as in `generate_speech`."""
 HOW = "the vocoder is microsoft/speecht5_hifigan, and the vectors are those of SpeechBrain's x-vectors"
 
 

@@ -101,7 +101,7 @@ class _Weights:
         self._at = 0
 
     def take(self, count: int) -> Tensor:
-        """Take so many weights of the precision that is written before them."""
+        """Take this many weights of the precision that is written before them."""
         flag = int(self._numbers("<u4", 1)[0])
         if flag == HALF:
             values = self._numbers("<f2", count).astype(np.float32)
@@ -112,7 +112,7 @@ class _Weights:
         raise _refused(self.path, f"weights of kind {flag:#x} are not known here")
 
     def take_floats(self, count: int) -> Tensor:
-        """Take so many numbers of 32 bits."""
+        """Take this many numbers of 32 bits."""
         return torch.from_numpy(self._numbers("<f4", count).astype(np.float32))
 
     def check_end(self) -> None:

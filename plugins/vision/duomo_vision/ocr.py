@@ -29,7 +29,7 @@ STOUT = 8  # times, that a slender page is widened to, as the engine does itself
 
 
 SURE = 0.9  # mean score of a letter: right readings lie above, those of lines upside down near 0.65
-LETTERS = 8  # from which a reading upside down is no chance: a 6 is a good 9
+LETTERS = 8  # from which a reading upside down is not chance: a 6 is a good 9
 TALL = 1.5  # times as high as wide; the engine turns such lines by a quarter, to the left
 
 

@@ -47,7 +47,7 @@ class Folder(NamedTuple):
     tasks: dict[str, str]
     """Task → the family that would load it."""
     missing: list[str]
-    """What is not there or cannot be used, and what mends it."""
+    """What is not there or cannot be used, and what would help."""
     base: str = ""
     """What it was made from: the base of an adapter, the architecture of a GGUF file."""
     quantised: str = ""

@@ -182,7 +182,7 @@ def _plan_training(
 
 
 def _served(planned: Planned, rate: float | None, slo_s: float, seed: int) -> Served | None:
-    """What a server would do with so many requests a second."""
+    """What a server would do with this many requests a second."""
     if rate is None:
         return None
     from duomo.execution.pools.simulate_serving import simulate_served_plan
@@ -193,7 +193,7 @@ def _served(planned: Planned, rate: float | None, slo_s: float, seed: int) -> Se
 def _simulated(
     planned: Planned, num_devices: int | None, slow: tuple[float, float], faults: float, seed: int
 ) -> Simulation | None:
-    """The plan over so many simulated devices; of `slow` are the share of slow ones and their speed."""
+    """The plan over this many simulated devices; of `slow` are the share of slow ones and their speed."""
     if num_devices is None:
         return None
     from duomo.execution.pools.simulate_plan import simulate_plan

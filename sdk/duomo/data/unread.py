@@ -13,7 +13,7 @@ from duomo.data.sources import METADATA, files_below
 
 
 def unread(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True) -> Iterator[Finding]:
-    """What is in a folder of rows and is not read; nothing of data that is no folder, or has a table of its files.
+    """What is in a folder of rows and is not read; nothing of data that is not a folder, or has a table of its files.
 
     Args:
         data: where rows come from.
@@ -33,7 +33,7 @@ def unread(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True)
     if empty:
         what = counted(
             len(empty),
-            "folder has no file that is read, and is no class",
+            "folder has no file that is read, and is not a class",
             "folders have no file that is read, and are no classes",
         )
         yield Finding("warning", f"{what}: {', '.join(empty[:5])}", "", fix, num_rows=len(empty))

@@ -185,7 +185,7 @@ def _blocks(file: BinaryIO, at: int, end: int) -> Iterator[_Part]:
         elif kind == b",":
             at += 11 + _colours((_read(file, at, 10) if at + 10 <= end else b"\0" * 10)[9])
         else:
-            return  # its trailer, or what is no block
+            return  # its trailer, or what is not a block
         while at < end and (size := _read(file, at, 1)[0]):
             at += 1 + size
         at += 1

@@ -60,7 +60,7 @@ def _read() -> Limits:
             raise UsageProblem(
                 f"the configuration sets an unknown limit '{name}'",
                 why=did_you_mean(name, known) or f"the limits are: {', '.join(known)}",
-                fix=f"mend the [limits] table of {config_path()}",
+                fix=f"fix the [limits] table of {config_path()}",
             )
         if type(value) is not int or value < 1:
             raise UsageProblem(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _CANCELLED = 0.01
 """A mean of channels this far below them is what is left of two that are opposite."""
 _ENOUGH = 1000
-"""Samples from which that is no chance."""
+"""Samples from which that is not chance."""
 _LOUDEST = 10.0
 """Mixes of several tracks and lossy files go a little beyond 1; integers cast to float go far beyond this."""
 _BLOCK = 1 << 20

@@ -17,7 +17,7 @@ from duomo.inputs.limits import limits
 MIN_STEPS, ALMOST_TWO = 4, 1.7
 """The fewest times that have a usual step, and how many of it are a gap: July and August are 1.1 of a February."""
 OFTEN, CLOSED = 0.05, 2.5
-"""The share of steps from which gaps of so many steps are a calendar."""
+"""The share of steps from which gaps of this many steps are a calendar."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)

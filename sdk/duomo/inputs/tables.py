@@ -19,7 +19,7 @@ from duomo.inputs.source import read_file
 from duomo.inputs.text import Text
 
 _PATH = re.compile(r"[^\n,;\t]+\.(csv|tsv|txt|parquet|xlsx?)", re.IGNORECASE)
-"""The name of a file, which is no content of a table: a header without a row."""
+"""The name of a file, which is not content of a table: a header without a row."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)

@@ -33,7 +33,7 @@ async def read_form(request: Request, limits: WireLimits) -> dict[str, str | byt
     """Read a form: the texts of its fields and the bytes of its files, by their names.
 
     Raises:
-        BadInput: it is no form, has no end, names a field twice, or a text is not UTF-8.
+        BadInput: it is not a form, has no end, names a field twice, or a text is not UTF-8.
         BadOption: the address ends with what means nothing.
         InputTooLarge: it is longer than allowed.
     """

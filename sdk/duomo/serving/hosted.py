@@ -29,7 +29,7 @@ from duomo.testing.samples import sample_for
 
 R = TypeVar("R", bound=Result)
 MOST_FAILING = 8
-"""A model is not ready after so many failures in a row."""
+"""A model is not ready after this many failures in a row."""
 PROBE_EVERY_S = 2.0
 SHORT = 2_000
 """Characters of a text that is accepted at once; anything else may have a header to be read, or a file."""

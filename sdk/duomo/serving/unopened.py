@@ -15,7 +15,7 @@ _NAMED: ContextVar[frozenset[str]] = ContextVar("duomo_named", default=frozenset
 _EVENTS = frozenset({"open", "os.listdir", "os.scandir", "sqlite3.connect", "urllib.Request"})
 """Events whose first argument is what is opened."""
 MOST_CHARACTERS = 4096
-"""The longest path that Linux takes: a longer text is no path."""
+"""The longest path that Linux takes: a longer text is not a path."""
 
 
 @contextlib.contextmanager

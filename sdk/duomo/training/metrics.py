@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Z95 = 1.96
 MOST_NATS = 700.0
-"""The exponential of more is no float."""
+"""The exponential of more is not a float."""
 RESAMPLES, CELLS = 1000, 20_000_000
 """Resamples of a confusion matrix, and the most cells that all of them may have together."""
 

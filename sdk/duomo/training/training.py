@@ -213,7 +213,7 @@ class Training(Reading):
             {"step": self.step, "epoch": step.epoch + 1, "scores": {n: s[0] for n, s in self.scores.items()}}
         )
         score = found.score(self.recipe.best)
-        if not math.isfinite(self.best_score) or score > self.best_score:  # NaN is no score to be better than
+        if not math.isfinite(self.best_score) or score > self.best_score:  # NaN is not a score to be better than
             self.best_score, self.best_step, self.best_epoch = score, self.step, step.epoch
 
     def _keep(self) -> None:

@@ -1,4 +1,4 @@
-"""SymSpell: misspelt English words mended, by a list of words and how often each is used.
+"""SymSpell: misspelt English words corrected, by a list of words and how often each is used.
 
 Source: Garbe, https://github.com/wolfgarbe/SymSpell; the package ``symspellpy`` and its list of 82,765 words (MIT). A
 word that is not in the list becomes the most frequent one of those that are nearest; words beside it are not looked at.
@@ -136,7 +136,7 @@ def demand_english(text: str) -> None:
         raise BadInput(
             f"this text is not English: {', '.join(dict.fromkeys(foreign[:3]))}",
             why="the list of words is English, and words of other languages would become those next to them",
-            fix="leave it out; where it is English all the same, mend its sentences one by one",
+            fix="leave it out; where it is English all the same, correct its sentences one by one",
         )
 
 

@@ -6,17 +6,17 @@ import dataclasses
 from collections.abc import Sequence
 
 SHARE_OF_START = 8
-"""A batch may take so many times its start: one that is larger gains a ninth at most, and keeps all others waiting."""
+"""A batch may take this many times its start: a larger one gains a ninth at most, and keeps all others waiting."""
 CERTAIN = 3
 """Batches of about one cost before their time counts: the first is slower than all that follow."""
 AGEING = 1.02
 """The quickest batch of a cost counts, as if it were slower by this with each one that runs."""
 GROWTH = 2
-"""A batch costs at most so many times what batches are known to take: how long a much larger one takes is a guess."""
+"""A batch costs at most this many times what batches are known to take: how long a much larger one takes is a guess."""
 SMALLER = 4
 """Part of the usual cost that is tried where no other is known."""
 STALE = 1000
-"""A time is forgotten after so many batches of other costs."""
+"""A time is forgotten after this many batches of other costs."""
 
 
 @dataclasses.dataclass(slots=True)

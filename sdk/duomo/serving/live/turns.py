@@ -1,7 +1,7 @@
 """Turns of speech in a stream of samples: where someone begins and stops, without a clock and without a model.
 
 A frame of 20 ms is speech when it is well above the quietest of the last seconds. A turn begins with 40 ms of speech
-and ends after a pause of 0.6 s; what is shorter than 0.25 s is no turn. A turn that does not end is cut after 25 s.
+and ends after a pause of 0.6 s; what is shorter than 0.25 s is not a turn. A turn that does not end is cut after 25 s.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Metrics:
         self.batch = self._histogram("duomo_batch_items", "Items of the batch that an item ran in", ITEMS)
         self.recent: dict[str, Recent] = {}
         """Task → its last requests."""
-        # Prometheus makes each set of labels out anew, which costs more than to count.
+        # Prometheus makes each set of labels out again, which costs more than to count.
         self._item = functools.cache(self.items.labels)
         self._request = functools.cache(self.requests.labels)
 

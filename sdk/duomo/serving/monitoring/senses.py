@@ -23,7 +23,7 @@ class Senses:
     """Looks at items of one task, in a thread.
 
     Args:
-        input_class: of the task; what is no image, no audio clip and no mapping with one is left out.
+        input_class: of the task; what is not an image, an audio clip or a mapping with one is left out.
         share: of the time of one processor.
     """
 

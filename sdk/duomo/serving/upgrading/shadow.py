@@ -42,7 +42,7 @@ class Leisure:
         self._credit_s, self._at = CREDIT_S, now
 
     def may_begin(self, now: float, waiting: int) -> bool:
-        """Whether one item may begin while so many wait for the live model."""
+        """Whether one item may begin while this many wait for the live model."""
         self._credit_s = min(CREDIT_S, self._credit_s + SHARE_OF_TIME * (now - self._at))
         self._at = now
         return waiting == 0 and self._credit_s > 0

@@ -29,7 +29,7 @@ class ImageCaptioningOptions(Options):
     """Options of image captioning."""
 
     max_new_tokens: int | None = Field(
-        None, ge=1, description="stop after so many tokens; the checkpoint's own bound when left out, else 64"
+        None, ge=1, description="stop after this many tokens; the checkpoint's own bound when left out, else 64"
     )
     num_beams: int | None = Field(
         None, ge=1, le=MOST_BEAMS, description="beams of the search, 1 for greedy; the checkpoint's own when left out"

@@ -105,7 +105,7 @@ TASKS = (
     row(
         "spelling-correction",
         "nlp.editing",
-        "a text with its misspelt words mended",
+        "a text with its misspelt words corrected",
         TEXTS,
         '-t "I recieved teh parcel"',
     ),

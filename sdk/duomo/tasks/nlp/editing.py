@@ -110,7 +110,7 @@ class Correction(Result):
 
 
 class Corrected(ListOf[Correction]):
-    """A text with its misspelt words mended."""
+    """A text with its misspelt words corrected."""
 
     text: str
     corrections: list[Correction]
@@ -124,6 +124,6 @@ class SpellingCorrectionOptions(Options):
 
 
 class SpellingCorrection(Task[Text, SpellingCorrectionOptions, Corrected]):
-    """A text with its misspelt words mended."""
+    """A text with its misspelt words corrected."""
 
     name = "spelling-correction"

@@ -16,7 +16,7 @@ class TableAnswer(Result):
     """The cells, joined by commas; behind ``SUM > ``, ``AVERAGE > `` or ``COUNT > `` where that is to be taken."""
     cells: list[str]
     coordinates: list[tuple[int, int]]
-    """Row and column of each cell, from 0; the header is no row."""
+    """Row and column of each cell, from 0; the header is not a row."""
     aggregator: str | None = None
     """What is to be done with the cells; nothing is computed here. None where the checkpoint knows none."""
 

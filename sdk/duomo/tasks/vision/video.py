@@ -27,7 +27,7 @@ class VideoClassificationOptions(Options):
         description="even looks at frames spread over the whole video; start at the first ones, and meta.truncated says"
         " that more came after",
     )
-    step: int = Field(1, ge=1, description="with sampling=start: look at every so many frames")
+    step: int = Field(1, ge=1, description="with sampling=start: look at one of this many frames")
 
 
 class VideoClassification(Task[Video, VideoClassificationOptions, VideoLabels]):

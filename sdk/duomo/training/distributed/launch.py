@@ -87,7 +87,7 @@ def train_on(
         lost += 1
         if lost > MAX_RESTARTS:
             raise WorkerLost(
-                words, why=f"it is the loss number {lost}", fix="mend the cause, then resume=True (--resume)"
+                words, why=f"it is the loss number {lost}", fix="fix the cause, then resume=True (--resume)"
             )
         warnings.warn(f"{words}; the training goes on from its last checkpoint", stacklevel=3)
 

@@ -22,7 +22,7 @@ HANG_S = 300.0
 """A rank that the others wait for so long is taken for hung: longer than a large checkpoint takes to be written. A
 recipe may say another time: ``hang_s``."""
 USUAL = 10.0
-"""Both are at least so many times the longest wait that ended well."""
+"""Both are at least this many times the longest wait that ended well."""
 MUTE_S = 4 * BEAT_S
 """A rank that was not heard for so long says nothing of itself: what holds it up holds its beats up, too, as native
 code does that keeps the interpreter's lock. What it said last does not count then."""

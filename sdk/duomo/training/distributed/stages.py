@@ -56,7 +56,7 @@ class Stages:
         stage: number of this one.
         group: the processes of all stages, in order.
         name: for messages.
-        computing: is around each pass, which is no waiting for other stages.
+        computing: is around each pass, which is not waiting for other stages.
     """
 
     def __init__(
