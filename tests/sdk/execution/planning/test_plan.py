@@ -53,7 +53,7 @@ def test_what_is_not_named_is_one_and_spaces_do_not_matter():
     [
         ("", "no parallel dimension is named", "dp=2"),
         ("ep=2", "unknown parallel dimension 'ep'", "dp=2"),
-        ("tpp=2", "Did you mean 'tp'", "dp=2"),
+        ("tpp=2", "Did you mean 'pp' or 'tp'", "dp=2"),
         ("dp=0", "'dp=0' is not a valid size", "dp=1"),
         ("dp=-1", "'dp=-1' is not a valid size", "dp=1"),
         ("dp=two", "'dp=two' is not a valid size", "dp=1"),
