@@ -9,7 +9,9 @@ folder is never seen: it is written beside its place and renamed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -145,7 +147,8 @@ def _from_gguf(file: Path, made: Path) -> None:
     auto: Any = AutoModelForCausalLM
     where: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name, **_SAFE}
     try:
-        with quiet():
+        # The reader draws a bar of its own, which nothing turns off.
+        with quiet(), contextlib.redirect_stderr(io.StringIO()):
             network, found = auto.from_pretrained(**where, **how, dtype=torch.bfloat16, output_loading_info=True)
             tokenizer = AutoTokenizer.from_pretrained(**where)
     except Exception as error:  # the readers raise what their first surprise happens to be

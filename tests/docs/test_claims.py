@@ -38,4 +38,5 @@ def test_all_are_there():
     numbers += [f"S{number}" for number in range(1, 23)]
     numbers += [f"A{number}" for number in range(1, 11)] + [f"W{number}" for number in range(1, 9)]
     numbers += [f"F{number}" for number in range(1, 44) if number != 13]
+    numbers += [f"H{number}" for number in range(1, 7)]
     assert [line.split()[1] for line in LINES] == numbers

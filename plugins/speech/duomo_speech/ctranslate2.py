@@ -45,7 +45,7 @@ def read_whisper(data: bytes) -> dict[str, Tensor]:
         plain = _unpacked(dict(_variables(data)))
         tensors = {name: part for key, tensor in plain.items() for name, part in _renamed(key, tensor)}
         return {**tensors, "proj_out.weight": tensors["model.decoder.embed_tokens.weight"]}
-    except (struct.error, KeyError, ValueError) as error:
+    except (struct.error, KeyError, ValueError, RuntimeError) as error:  # torch raises the last of wrong shapes
         raise WeightsMismatch(
             "this is not a CTranslate2 Whisper checkpoint of version 6, in floating point or 8 bits",
             why=f"reading it failed: {type(error).__name__} {error}",

@@ -153,11 +153,24 @@ def heard(config: PreTrainedConfig, extractor: Processor) -> int:
     return int(getattr(extractor, "n_samples", 0))  # Whisper's
 
 
+def _spectra(config: PreTrainedConfig, extractor: Processor) -> int:
+    """Spectra that the first state is made of.
+
+    LASR has two convolutions over them, which pad nothing; the extractor of wav2vec 2.0 BERT lays two side by side.
+    """
+    body = getattr(config, "encoder_config", config)
+    if body.model_type != "lasr_encoder":
+        return int(getattr(extractor, "stride", 1))
+    kernel, stride = body.subsampling_conv_kernel_size, body.subsampling_conv_stride
+    return int((kernel - 1) * stride + kernel)
+
+
 def receptive_field(config: PreTrainedConfig, extractor: Processor) -> int:
     """Samples from which the convolutions of wav2vec 2.0 and its kin make their first state, or of one spectrum."""
     if not getattr(config, "conv_kernel", ()):
         found = getattr(extractor, "n_fft", None) or getattr(extractor, "fft_window_size", None)
-        return int(found or SPECTRUM_S * extractor.sampling_rate)
+        hop = getattr(extractor, "hop_length", None) or FRAME_S * extractor.sampling_rate
+        return int((found or SPECTRUM_S * extractor.sampling_rate) + (_spectra(config, extractor) - 1) * hop)
     field: int = getattr(config, "squeeze_factor", 1)  # SEW makes one state of this many
     kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):

@@ -38,6 +38,13 @@ def read(param: Path) -> nn.Sequential:
     Raises:
         WeightsMismatch: a layer is not known, layers do not form a chain, or the weights are too short or too long.
     """
+    try:
+        return _read(param)
+    except (ValueError, KeyError, IndexError, ArithmeticError, RuntimeError, MemoryError) as error:
+        raise _refused(param, f"reading it failed: {type(error).__name__} {error}") from None
+
+
+def _read(param: Path) -> nn.Sequential:
     lines = param.read_text("utf-8").split("\n")
     if lines[0].strip() != MAGIC:
         raise _refused(param, "its first line is not that of ncnn's text format")

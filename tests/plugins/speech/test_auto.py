@@ -1,11 +1,13 @@
 """Any transformers recognizer: small random checkpoints saved here, beside their bare networks."""
 
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers as tf
 from safetensors.torch import load_file, save_file
 from transformers import (
     CONFIG_MAPPING,
@@ -94,6 +96,48 @@ def test_recordings_of_many_lengths_share_a_batch_without_padding(runner, spoken
 
 
 FAMILIES = ["wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer", "sew", "sew-d"]
+BODY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+OVER_SPECTRA = {
+    "wav2vec2-bert": (
+        BODY | {"feature_projection_input_dim": 160, "conv_depthwise_kernel_size": 7},
+        lambda: tf.SeamlessM4TFeatureExtractor(feature_size=80, num_mel_bins=80),
+    ),
+    "parakeet_ctc": (
+        {"encoder_config": BODY | {"num_mel_bins": 80, "subsampling_conv_channels": 16, "conv_kernel_size": 7}},
+        lambda: tf.ParakeetFeatureExtractor(feature_size=80),
+    ),
+    "lasr_ctc": (
+        {"encoder_config": BODY | {"num_mel_bins": 80, "subsampling_conv_channels": 16, "num_key_value_heads": 4}},
+        lambda: tf.LasrFeatureExtractor(feature_size=80),
+    ),
+}
+"""Those that read spectra, with what makes them."""
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("kind", OVER_SPECTRA)
+def test_seventeen_mixed_clips_of_networks_over_spectra(kind, tmp_path):
+    torch.manual_seed(0)
+    sizes, extractor = OVER_SPECTRA[kind][0], OVER_SPECTRA[kind][1]()
+    network = AutoModelForCTC.from_config(CONFIG_MAPPING[kind](vocab_size=32, pad_token_id=0, **sizes)).eval()
+    for weights in network.parameters():
+        if weights.ndim > 1:
+            torch.nn.init.normal_(weights, 0, 0.2)
+    save_ctc(network, tmp_path, masked=False)
+    extractor.save_pretrained(tmp_path)
+    tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
+    runner = duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
+    least = math.ceil(runner.executor.worker.model.least_s * RATE)
+    chance = np.random.default_rng(0)
+    clips = [chance.normal(0, 0.1, least + 311 * at * at % 6000).astype(np.float32) for at in range(17)]
+    short, *together = runner.map(((each, RATE) for each in [clips[0][1:], *clips]), batch_size=18)
+    assert short.error.type == "InputUnreadable"
+    texts = [outcome.unwrap().text for outcome in together]
+    assert texts == [runner((each, RATE)).text for each in clips]
+    with torch.no_grad():
+        logits = [network(**extractor(each, sampling_rate=RATE, return_tensors="pt")).logits[0] for each in clips]
+    assert texts == [tokenizer.decode(each.argmax(-1)).strip() for each in logits]
+    assert len(set(texts)) > 4
 
 
 @pytest.mark.parametrize("kind", FAMILIES)

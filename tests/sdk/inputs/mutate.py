@@ -123,7 +123,8 @@ def videos(format: str) -> list[bytes]:
 
     files = []
     for codec, container in {"MP4": [("mpeg4", "mp4")], "MKV": [("mpeg4", "matroska"), ("mjpeg", "matroska")],
-                             "AVI": [("mpeg4", "avi"), ("rawvideo", "avi")]}[format]:  # fmt: skip
+                             "AVI": [("mpeg4", "avi"), ("rawvideo", "avi")],
+                             "TS": [("mpeg2video", "mpegts")], "FLV": [("flv1", "flv")]}[format]:  # fmt: skip
         file = io.BytesIO()
         with av.open(file, "w", format=container) as out:
             stream: Any = out.add_stream(codec, rate=10)
@@ -195,6 +196,101 @@ def graphs(format: str) -> list[bytes]:
     ]
     manifest = [{"paths": ["weights.bin"], "weights": said}]
     return [json.dumps({"modelTopology": {"node": nodes}, "weightsManifest": manifest}).encode()]
+
+
+def decoders(format: str) -> list[bytes]:
+    """A tiny Llama with its tokenizer, as llama.cpp keeps it."""
+    import gguf
+
+    rng, width, words = np.random.default_rng(0), 32, ["<unk>", "<s>", "</s>", *"abcdefghijklm"]
+    writer = gguf.GGUFWriter(PLACE / "a.gguf", "llama")
+    writer.add_context_length(64)
+    writer.add_embedding_length(width)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(width)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(width // 2)
+    writer.add_vocab_size(len(words))
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(words)
+    writer.add_token_scores([-1.0 * at for at in range(len(words))])
+    writer.add_token_types([2, 3, 3, *[1] * (len(words) - 3)])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    layer = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+    shapes = {f"blk.0.{name}": (width, width) for name in layer} | {"token_embd": (len(words), width)}
+    shapes |= {"output": (len(words), width), "output_norm": (width,)}
+    shapes |= {f"blk.0.{name}_norm": (width,) for name in ("attn", "ffn")}
+    for name, shape in shapes.items():
+        tensor = rng.normal(0, 0.1, shape).astype(np.float32)
+        if name.endswith("ffn_up"):
+            kind = gguf.GGMLQuantizationType.Q8_0
+            writer.add_tensor(f"{name}.weight", gguf.quants.quantize(tensor, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(f"{name}.weight", tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return [(PLACE / "a.gguf").read_bytes()]
+
+
+def convolutions(format: str) -> list[bytes]:
+    """Text and weights of ncnn in one, with a zero byte between them."""
+    param = (
+        "7767517\n3 3\nInput in 0 1 in\nConvolution a 1 1 in b 0=2 1=3 3=2 5=1 6=54 9=2 -23310=1,0.1\n"
+        "Deconvolution c 1 1 b d 0=3 1=2 3=2 5=0 6=24\n"
+    )
+    weights = bytes(4) + np.ones(56, "<f4").tobytes() + bytes(4) + np.ones(24, "<f4").tobytes()
+    return [param.encode() + b"\0" + weights]
+
+
+def whispers(format: str) -> list[bytes]:
+    """Part of a Whisper as CTranslate2 keeps it, in 16 and in 8 bits."""
+
+    def text(value: str) -> bytes:
+        return (len(value) + 1).to_bytes(2, "little") + value.encode() + b"\0"
+
+    def variable(name: str, values: np.ndarray, kind: int) -> bytes:
+        shape = b"".join(each.to_bytes(4, "little") for each in values.shape)
+        size = values.nbytes.to_bytes(4, "little")
+        return text(name) + bytes([values.ndim]) + shape + bytes([kind]) + size + values.tobytes()
+
+    half, small = np.ones((6, 2), "<f2"), np.ones((6, 2), "i1")
+    layer = "encoder/layer_0/self_attention/linear_0/weight"
+    files = []
+    for known in ([variable(layer, half, 4)], [variable(layer, small, 1), variable(f"{layer}_scale", half[:, 0], 4)]):
+        variables = [variable("decoder/embeddings/weight", half[:3], 4), *known]
+        head = (6).to_bytes(4, "little") + text("WhisperSpec") + (3).to_bytes(4, "little")
+        files.append(head + len(variables).to_bytes(4, "little") + b"".join(variables))
+    return files
+
+
+def read_decoder(data: bytes) -> None:
+    import shutil
+
+    from duomo.converting import plain_folder
+
+    (PLACE / "a.gguf").write_bytes(data)
+    shutil.rmtree(plain_folder(PLACE / "a.gguf", Path))
+
+
+def read_convolutions(data: bytes) -> None:
+    from duomo_vision import ncnn
+
+    param, _, weights = data.partition(b"\0")
+    (PLACE / "a.param").write_bytes(param)
+    (PLACE / "a.bin").write_bytes(weights)
+    ncnn.read(PLACE / "a.param")
+
+
+def read_whisper(data: bytes) -> None:
+    from duomo_speech import ctranslate2
+
+    ctranslate2.read_whisper(data)
 
 
 def read_checkpoint(data: bytes) -> None:
@@ -304,10 +400,13 @@ KINDS: list[tuple[tuple[str, ...], Callable[[str], list[bytes]], Callable[[bytes
         lambda data: Audio.accept(data).samples(16_000),
     ),
     (("PDF",), pages, read_pages),
-    (("MP4", "MKV", "AVI"), videos, read_video),
+    (("MP4", "MKV", "AVI", "TS", "FLV"), videos, read_video),
     (("PARQUET",), tables, read_table),
     (("SAFETENSORS",), checkpoints, read_checkpoint),
     (("TFJS",), graphs, read_graph),
+    (("GGUF",), decoders, read_decoder),
+    (("NCNN",), convolutions, read_convolutions),
+    (("CTRANSLATE2",), whispers, read_whisper),
 ]
 """Formats, what makes good files, and what reads one."""
 

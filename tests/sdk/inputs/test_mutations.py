@@ -14,8 +14,9 @@ import pytest
 COUNT = 2000 if os.environ.get("DUOMO_NIGHTLY") else 200
 PICTURES = ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "PDF"]
 SOUNDS = ["WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU"]
-FORMATS = [*PICTURES, *SOUNDS, "MP4", "MKV", "AVI", "PARQUET", "SAFETENSORS", "TFJS"]
-FEWER = {} if os.environ.get("DUOMO_NIGHTLY") else {"SAFETENSORS": 40}
+WEIGHTS = ["SAFETENSORS", "TFJS", "GGUF", "NCNN", "CTRANSLATE2"]
+FORMATS = [*PICTURES, *SOUNDS, "MP4", "MKV", "AVI", "TS", "FLV", "PARQUET", *WEIGHTS]
+FEWER = {} if os.environ.get("DUOMO_NIGHTLY") else {"SAFETENSORS": 40, "GGUF": 20}
 """Where each file takes a while: a whole network is made for it."""
 GROWTH_MIB = 400
 """What decoding may take under the limits below, torch's resampling included."""
@@ -30,7 +31,7 @@ def test_damaged_files_fail_alone(format, config, tmp_path):
         [sys.executable, "-W", "error", Path(__file__).with_name("mutate.py"), format, str(count), state],
         capture_output=True,
         text=True,
-        env={**os.environ, "DUOMO_CONFIG": str(settings), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "DUOMO_CONFIG": str(settings), "DUOMO_CACHE": str(tmp_path), "OMP_NUM_THREADS": "1"},
         timeout=600,
     )
     assert ended.returncode == 0, f"file {state.read_text()} ended the process: {ended.stderr[-2000:]}"
