@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import PIL.Image
 import torch
 from torch import Tensor
 
@@ -17,7 +15,7 @@ from duomo import Image
 from duomo.model import Features
 from duomo.tasks.vision.detection import Box, Detections, ObjectDetectionOptions
 from duomo_vision.cutting import surest
-from duomo_vision.graphs import TfjsModel
+from duomo_vision.graphs import TfjsModel, squeezed
 
 SIDE = 512
 OVERLAP = 0.5
@@ -39,11 +37,7 @@ class CenterNet(TfjsModel[Image, Detections]):
     FOUND = "tower_0/detections"
 
     def preprocess(self, items: Sequence[Image], options: ObjectDetectionOptions) -> list[Features]:
-        return [_features(item.pil()) for item in items]
-
-    def collate(self, features: list[Features]) -> Tensor:
-        """(B, 512, 512, 3)."""
-        return torch.stack([each["pixels"] for each in features])
+        return [squeezed(item.pil(), SIDE) for item in items]
 
     def forward(self, batch: Tensor) -> Tensor:
         """100 rows of (xmin, ymin, xmax, ymax, score, class) for each image, in its 512 pixels."""
@@ -56,11 +50,6 @@ class CenterNet(TfjsModel[Image, Detections]):
             _detections(found[found[:, 4] >= options.threshold], *each["size"])
             for found, each in zip(output.cpu(), features, strict=True)
         ]
-
-
-def _features(picture: PIL.Image.Image) -> Features:
-    small = picture.resize((SIDE, SIDE), PIL.Image.Resampling.BILINEAR)  # its shape is not kept: so it was trained
-    return {"pixels": torch.from_numpy(np.array(small)), "size": picture.size}
 
 
 def _detections(found: Tensor, width: int, height: int) -> Detections:

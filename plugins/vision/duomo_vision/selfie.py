@@ -6,35 +6,28 @@ https://ai.google.dev/edge/mediapipe/solutions/vision/image_segmenter
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
-import PIL.Image
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from duomo import Image, Model, WeightsRef
+from duomo import Image, WeightsRef
 from duomo.model import Features
 from duomo.tasks.vision.segmentation import Mask, PersonSegmentationOptions, Segmentation
 from duomo.weights import verify
 from duomo_vision import tflite
-
-if TYPE_CHECKING:
-    from duomo_vision.tflite import Graph
+from duomo_vision.graphs import GraphModel, squeezed
 
 SIDE = 256
 
 
-class SelfieSegmenter(Model[Image, Segmentation]):
+class SelfieSegmenter(GraphModel[Image, Segmentation, tflite.Graph]):
     """One mask of the nearest person or persons; none where no pixel is above the threshold.
 
     Its score is the mean probability within it.
     """
-
-    def __init__(self, graph: Graph, device: torch.device) -> None:
-        self.graph = graph
-        self.device = device
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -45,11 +38,7 @@ class SelfieSegmenter(Model[Image, Segmentation]):
         return cls(tflite.read(weights.path, device), device)
 
     def preprocess(self, items: Sequence[Image], options: PersonSegmentationOptions) -> list[Features]:
-        return [_features(item.pil()) for item in items]
-
-    def collate(self, features: list[Features]) -> Tensor:
-        """(B, 256, 256, 3)."""
-        return torch.stack([each["pixels"] for each in features])
+        return [squeezed(item.pil(), SIDE) for item in items]
 
     def forward(self, batch: Tensor) -> Tensor:
         """Probabilities (B, 256, 256)."""
@@ -73,11 +62,6 @@ def person(probabilities: np.ndarray[tuple[int, int], np.dtype[np.float32]], thr
         score = float(probabilities[where].mean())
         segments.append(Mask.of("person", where, score=min(1.0, score)))
     return Segmentation.model_construct(segments=segments, width=width, height=height)
-
-
-def _features(picture: PIL.Image.Image) -> Features:
-    small = picture.resize((SIDE, SIDE), PIL.Image.Resampling.BILINEAR)
-    return {"pixels": torch.from_numpy(np.array(small)), "size": picture.size}
 
 
 def _as_large(found: Tensor, width: int, height: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
