@@ -18,7 +18,7 @@ from duomo.tasks.base import Result, Task
 R = TypeVar("R", bound=Result)
 
 class ImageClassificationOptions(TypedDict, total=False):
-    top_k: int
+    top_k: int | None
     decode: Literal['exact', 'scaled']
 
 class _ImageClassificationRun(ImageClassificationOptions, RunOptions, total=False): ...
@@ -257,7 +257,7 @@ class CharacterRecognitionRunner(Runner[tasks.Page]):
     def submit(self, item: object, **options: Unpack[_CharacterRecognitionSubmit]) -> Future[Outcome[tasks.Page]]: ...
 
 class VideoClassificationOptions(TypedDict, total=False):
-    top_k: int
+    top_k: int | None
     sampling: Literal['even', 'start']
     step: int
 
@@ -417,7 +417,7 @@ class ZeroShotClassificationRunner(Runner[tasks.Classification]):
     def submit(self, item: object, **options: Unpack[_ZeroShotClassificationSubmit]) -> Future[Outcome[tasks.Classification]]: ...
 
 class LanguageIdentificationOptions(TypedDict, total=False):
-    top_k: int
+    top_k: int | None
 
 class _LanguageIdentificationRun(LanguageIdentificationOptions, RunOptions, total=False): ...
 class _LanguageIdentificationMap(LanguageIdentificationOptions, MapOptions, total=False): ...
@@ -695,7 +695,7 @@ class VoiceActivityDetectionRunner(Runner[tasks.VoiceActivity]):
     def submit(self, item: object, **options: Unpack[_VoiceActivityDetectionSubmit]) -> Future[Outcome[tasks.VoiceActivity]]: ...
 
 class AudioClassificationOptions(TypedDict, total=False):
-    top_k: int
+    top_k: int | None
     long: Literal['error', 'truncate', 'window']
 
 class _AudioClassificationRun(AudioClassificationOptions, RunOptions, total=False): ...
@@ -830,7 +830,7 @@ class NoteTranscriptionRunner(Runner[tasks.Notes]):
     def submit(self, item: object, **options: Unpack[_NoteTranscriptionSubmit]) -> Future[Outcome[tasks.Notes]]: ...
 
 class SpokenLanguageIdentificationOptions(TypedDict, total=False):
-    top_k: int
+    top_k: int | None
     long: Literal['error', 'truncate', 'window']
 
 class _SpokenLanguageIdentificationRun(SpokenLanguageIdentificationOptions, RunOptions, total=False): ...
@@ -974,7 +974,7 @@ class TextImageSegmentationRunner(Runner[tasks.Segmentation]):
     def submit(self, item: object, **options: Unpack[_TextImageSegmentationSubmit]) -> Future[Outcome[tasks.Segmentation]]: ...
 
 class DocumentClassificationOptions(TypedDict, total=False):
-    top_k: int
+    top_k: int | None
     long: Literal['error', 'truncate']
 
 class _DocumentClassificationRun(DocumentClassificationOptions, RunOptions, total=False): ...

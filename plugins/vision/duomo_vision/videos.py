@@ -75,7 +75,7 @@ class VideoClassifier(Grouped[Video, VideoLabels]):
     ) -> list[VideoLabels]:
         logits = output.logits
         scores = logits.sigmoid() if self.is_multi_label else logits.softmax(-1)
-        best, places = scores.topk(min(options.top_k, len(self.names)))
+        best, places = scores.topk(min(options.top_k or len(self.names), len(self.names)))
         return [
             VideoLabels.model_construct(
                 labels=[

@@ -53,7 +53,7 @@ def test_scores_are_those_of_the_pipeline_alone_and_in_a_batch(checkpoint: Make,
         for result in (outcome.unwrap(), runner(item)):
             assert {label.name: label.score for label in result.labels} == pytest.approx(expected, abs=1e-5)
             assert result.top.score == max(label.score for label in result.labels)
-    assert len(runner(items[0], top_k=2).labels) == 2
+    assert [len(runner(items[0], top_k=top_k).labels) for top_k in (2, None)] == [2, 3]
 
 
 def test_a_long_recording_is_an_error_cut_or_heard_in_windows(checkpoint: Make) -> None:

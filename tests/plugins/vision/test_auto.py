@@ -95,6 +95,14 @@ def test_a_multi_label_checkpoint_scores_each_label_on_its_own(tmp_path: Path) -
     assert all(label.score > 0.9 for label in runner(PIL.Image.new("RGB", (50, 40))).labels)
 
 
+def test_none_asks_for_all_labels(tmp_path: Path) -> None:
+    folder = write(tmp_path, ViTForImageClassification(ViTConfig(**SMALL, num_labels=7)))  # type: ignore[call-arg]
+    runner = duomo.load("image-classification", f"dir:{folder}", device="cpu")
+    picture = PIL.Image.new("RGB", (50, 40))
+    assert [len(runner(picture, top_k=top_k)) for top_k in (3, None, 99)] == [3, 7, 7]
+    assert len(runner(picture)) == 5
+
+
 def test_a_single_label_has_a_score_of_its_own_as_in_transformers(tmp_path: Path) -> None:
     torch.manual_seed(3)
     folder = write(tmp_path, ViTForImageClassification(ViTConfig(**SMALL, num_labels=1, initializer_range=0.5)))  # type: ignore[call-arg]

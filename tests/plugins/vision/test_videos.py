@@ -66,6 +66,7 @@ def test_scores_are_those_of_the_pipeline(folder: Any, files: list[Path], make: 
             assert {each.name: each.score for each in result.labels} == pytest.approx(expected, abs=1e-5)
             assert result.times == pytest.approx([0, 0.1, 0.2, 0.3])
         assert outcome.meta.truncated
+    assert len(runner(files[0], top_k=None, sampling="start").labels) == len(bare.model.config.id2label)
     frames = clips()[0][[0, 2, 4, 6]]  # every second one; the pipeline's own steps are uneven
     assert runner(clips()[0], sampling="start", step=2).labels == runner(frames).labels
 

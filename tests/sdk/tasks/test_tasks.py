@@ -94,10 +94,22 @@ def test_a_misspelt_option_is_answered_with_the_nearest():
 @pytest.mark.parametrize("value", [0, -1, "many", 1.5, None, [1]])
 def test_a_value_out_of_range_is_answered_with_the_range(value):
     with pytest.raises(BadOption) as caught:
-        ImageClassificationOptions.parse({"top_k": value})
+        SemanticSearchOptions.parse({"corpus": ["a"], "top_k": value})
     assert repr(value) in caught.value.what
     assert caught.value.why
-    assert "how many labels" in caught.value.fix
+    assert "how many hits" in caught.value.fix
+
+
+def test_every_task_that_ranks_its_own_labels_gives_all_of_them_for_none():
+    """As the pipelines of transformers do."""
+    ranking = [resolve(spec.target) for spec in CORE_TASKS]
+    asked = {
+        task.name: task.Options.parse({"top_k": None}).top_k
+        for task in ranking
+        if "labels" in task.Result.model_fields and "top_k" in task.Options.model_fields
+    }
+    assert {"image-classification", "video-classification", "audio-classification", "text-classification"} <= set(asked)
+    assert set(asked.values()) == {None}
 
 
 def test_a_long_wrong_value_is_not_printed_whole():

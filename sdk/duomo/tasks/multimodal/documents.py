@@ -45,7 +45,7 @@ class DocumentQuestionAnswering(Task[PageQuestion, QuestionAnsweringOptions, Pag
 class DocumentClassificationOptions(Options):
     """Options of document classification."""
 
-    top_k: int = Field(5, ge=1, description="how many labels to give, best first")
+    top_k: int | None = Field(5, ge=1, description="how many labels to give, best first; None for all")
     long: LongOrCut = Field("truncate", description=CUT)
 
 

@@ -50,7 +50,7 @@ class ZeroShotClassification(Task[Text, ZeroShotClassificationOptions, Classific
 class LanguageIdentificationOptions(Options):
     """Options of language identification."""
 
-    top_k: int = Field(3, ge=1, description="how many languages to give, best first")
+    top_k: int | None = Field(3, ge=1, description="how many languages to give, best first; None for all")
 
 
 class LanguageIdentification(Task[Text, LanguageIdentificationOptions, Classification]):

@@ -13,7 +13,7 @@ from duomo.tasks.results import Classification
 class AudioClassificationOptions(Options):
     """Options of audio classification."""
 
-    top_k: int = Field(5, ge=1, description="how many labels to give, best first")
+    top_k: int | None = Field(5, ge=1, description="how many labels to give, best first; None for all")
     long: LongPolicy = Field(
         "error", description="for an audio clip longer than the model hears: error, truncate or window (their mean)"
     )

@@ -12,7 +12,7 @@ from duomo.tasks.results import Classification
 class SpokenLanguageIdentificationOptions(Options):
     """Options of spoken language identification."""
 
-    top_k: int = Field(5, ge=1, description="how many languages to give, best first")
+    top_k: int | None = Field(5, ge=1, description="how many languages to give, best first; None for all")
     long: LongPolicy = Field(
         "window", description="for speech longer than the model hears: error, truncate or window (their mean)"
     )

@@ -18,7 +18,7 @@ DECODE = "scaled decodes big JPEGs at a fraction of their size, sooner; Efficien
 class ImageClassificationOptions(Options):
     """Options of image classification."""
 
-    top_k: int = Field(5, ge=1, description="how many labels to give, best first")
+    top_k: int | None = Field(5, ge=1, description="how many labels to give, best first; None for all")
     decode: Decode = Field("exact", description=DECODE)
 
 

@@ -21,7 +21,7 @@ class VideoLabels(Classification):
 class VideoClassificationOptions(Options):
     """Options of video classification."""
 
-    top_k: int = Field(5, ge=1, description="how many labels to give, best first")
+    top_k: int | None = Field(5, ge=1, description="how many labels to give, best first; None for all")
     sampling: Literal["even", "start"] = Field(
         "even",
         description="even looks at frames spread over the whole video; start at the first ones, and meta.truncated says"
