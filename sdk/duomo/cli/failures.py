@@ -77,6 +77,7 @@ _OTHER_WORDS = {
     "duomo models add NAME": ("download", "fetch", "get", "install", "pull"),
     "duomo tasks list\nduomo models list": ("list", "ls", "search"),
     "duomo --version": ("version",),
+    "duomo config show": ("config list", "config ls"),
 }
 """What to type for the commands of other programs."""
 
@@ -94,7 +95,7 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
         if not missing and isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
             first = _what_is_taken(error.message, error.param)
         if isinstance(error, click.NoSuchCommand):
-            first = next((ours for ours, words in _OTHER_WORDS.items() if error.command_name in words), "")
+            first = _in_our_words(error, ctx)
         problem.fix = f"{first}\n{ctx.command_path} --help".strip()
     return problem
 
@@ -105,10 +106,15 @@ def _said(error: click.ClickException, ctx: click.Context | None) -> str:
         names = [name for option in ctx.command.params for name in (*option.opts, *option.secondary_opts)]
         near = did_you_mean(error.option_name, [name for name in names if name.startswith("--")])
     elif ctx is not None and isinstance(error, click.NoSuchCommand) and isinstance(ctx.command, click.Group):
-        near = did_you_mean(error.command_name, ctx.command.list_commands(ctx))
+        near = did_you_mean(error.command_name, [] if _in_our_words(error, ctx) else ctx.command.list_commands(ctx))
     else:
         return error.format_message().rstrip(".")
     return f"{error.message} {near}" if near else error.message.rstrip(".")
+
+
+def _in_our_words(error: click.NoSuchCommand, ctx: click.Context) -> str:
+    asked = f"{ctx.command_path} {error.command_name}".partition(" ")[2].removeprefix("models ")
+    return next((ours for ours, words in _OTHER_WORDS.items() if asked in words), "")
 
 
 def _what_is_taken(message: str, option: click.Option) -> str:

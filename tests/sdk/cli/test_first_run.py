@@ -65,6 +65,8 @@ def test_an_empty_list_without_plugins_says_what_to_install(bare: Any, listing: 
         (("models", "pull", "minilm"), "duomo models add NAME"),
         (("predict", "cat.jpg"), "duomo run TASK INPUT"),
         (("list",), "duomo tasks list"),
+        (("models", "ls"), "duomo models list"),
+        (("config", "list"), "duomo config show"),
         (("run", "zero-shot-classification", "-t", "a", "--labels", "b,c"), "-p labels=VALUE"),
     ],
 )
