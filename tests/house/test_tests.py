@@ -9,6 +9,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from fractions import Fraction
+from importlib.metadata import packages_distributions
 
 import pytest
 
@@ -123,3 +124,19 @@ def test_what_a_test_must_not_lean_on_has_a_comment():
 def test_the_checks_see_what_they_are_for(source: str, found: set[str]):
     spoken = explained(source)
     assert {kind for kind, lines in CHECKS.items() if set(lines(ast.parse(source))) - spoken} == found
+
+
+def test_tests_are_collected_where_no_weights_are_installed():
+    """`make test-fast` installs none; what comes with weights is imported where it is used."""
+    listed = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE))
+    owners = packages_distributions()
+    lost = []
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            named = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            named += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            for name in named:
+                packages = {re.sub(r"[-_.]+", "-", each).lower() for each in owners.get(name.partition(".")[0], ())}
+                if packages and not any(each in listed or each.startswith("duomo") for each in packages):
+                    lost.append(f"{path.relative_to(ROOT)}: {name}")
+    assert not lost

@@ -129,12 +129,15 @@ def _parts(rows: Iterable[object], key: Key) -> Iterator[object]:
 
 def _part(row: object, key: Key) -> object:
     """Take the item out of a row; an error of the item where there is none, so that it costs no other its result."""
+    fields = getattr(row, "_fields", ()) if isinstance(row, tuple) else ()  # a named tuple, as DataFrame.itertuples has
     try:
         if isinstance(row, str | bytes) and not callable(key):
             raise TypeError("it is a text, of which a part is a letter")
+        if key in fields:
+            return getattr(row, str(key))
         return key(row) if callable(key) else row[key]  # type: ignore[index]
     except Exception as error:
-        names = [str(name) for name in row] if isinstance(row, Mapping) else []
+        names = [str(name) for name in (row if isinstance(row, Mapping) else fields)]
         near = did_you_mean(str(key), names) or (f"it has {', '.join(names[:12])}" if names else "")
         return BadInput(
             f"this row has no part {key if callable(key) else repr(key)}",

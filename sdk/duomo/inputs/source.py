@@ -166,6 +166,12 @@ def read_object(file: Any) -> bytes:
             why="it was opened as text",
             fix='open it with mode "rb"',
         )
+    if not data and hasattr(file, "seekable") and file.seekable() and file.tell() > 0:
+        raise BadInput(
+            "this file object is at its end",
+            why="it was read or written before, and reading goes on from there",
+            fix="go back to its beginning first: file.seek(0)",
+        )
     return data
 
 

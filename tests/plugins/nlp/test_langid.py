@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 import duomo
 
@@ -63,5 +62,7 @@ def test_scores_are_probabilities_over_all_languages(runner: duomo.Runner[Any]) 
     assert sum(label.score for label in result.labels) == pytest.approx(1, abs=1e-4)
     assert all(0 <= label.score <= 1 for label in result.labels)
     assert runner(LANGUAGES[0][1]).labels == result.labels[:3]
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # comes with the weights
+
     own = dict(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).rank(LANGUAGES[0][1]))
     assert {label.name: label.score for label in result.labels} == pytest.approx(own, abs=1e-5)

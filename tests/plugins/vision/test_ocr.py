@@ -12,7 +12,6 @@ import PIL.ImageDraw
 import PIL.ImageFont
 import pytest
 import torch
-from rapidocr import RapidOCR
 
 import duomo
 from duomo.tasks.vision.reading import TextLine
@@ -62,6 +61,8 @@ def test_at_most_two_letters_in_a_hundred_are_wrong(
 @pytest.mark.equals("the package's own reading, the same lines, scores to 1e-5", "optical-character-recognition")
 def test_lines_are_those_of_the_package(ocr: duomo.Runner[Any]) -> None:
     picture = page(24)
+    from rapidocr import RapidOCR  # comes with the weights
+
     package = RapidOCR(params={"Global.log_level": "critical", "Global.use_cls": False})
     found: Any = package(np.ascontiguousarray(np.asarray(picture)[..., ::-1]))
     lines = ocr(picture, threshold=0.5).lines

@@ -126,3 +126,12 @@ def test_what_says_the_same_twice_is_refused(runner):
 
 def test_an_array_of_items_has_no_columns(runner):
     assert names(runner.map(np.array(["fine", "poor"]))) == ["fine", "poor"]
+
+
+def test_rows_that_are_named_tuples_have_parts_by_name_and_by_place(runner):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"id": [7, 8], "text": ["fine", "good"]})
+    assert names(runner.map(table.itertuples(), key="text")) == ["fine", "good"]
+    assert names(runner.map(table.itertuples(index=False), key=1)) == ["fine", "good"]
+    [missing] = runner.map(table.head(1).itertuples(), key="txt")
+    assert missing.error.fix == "Did you mean 'text'?"

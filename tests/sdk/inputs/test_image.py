@@ -42,6 +42,18 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
+def test_a_file_object_that_was_just_written_is_not_called_empty(picture):
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    with pytest.raises(BadInput, match="this file object is at its end") as caught:
+        Image.accept(buffer)
+    assert "file.seek(0)" in caught.value.fix
+    buffer.seek(0)
+    assert Image.accept(buffer).pil().size == picture.size
+    with pytest.raises(InputUnreadable, match="is empty"):
+        Image.accept(io.BytesIO()).pil()
+
+
 def test_every_shape_of_one_picture_gives_the_same_pixels(picture, tmp_path, opened):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(picture))
