@@ -56,7 +56,7 @@ class Training(Reading):
         self.began = time.perf_counter()
         self.step = 0
         self.best_step = self.best_epoch = 0
-        self.best_score = -float("inf")
+        self.best = -math.inf, -math.inf  # score, and loss with its sign turned: few rows often score alike
         self.scores: dict[str, Any] = {}
         self.excess: dict[int, float] = {}
         """Row → by how much its loss was above that of its batch when it was read last."""
@@ -212,9 +212,11 @@ class Training(Reading):
         self.journal.write(
             {"step": self.step, "epoch": step.epoch + 1, "scores": {n: s[0] for n, s in self.scores.items()}}
         )
-        score = found.score(self.recipe.best)
-        if not math.isfinite(self.best_score) or score > self.best_score:  # NaN is not a score to be better than
-            self.best_score, self.best_step, self.best_epoch = score, self.step, step.epoch
+        now, is_first = (found.score(self.recipe.best), -found.loss.score().value), not math.isfinite(self.best[0])
+        if is_first or now[0] > self.best[0]:
+            self.best_epoch = step.epoch
+        if is_first or now > self.best:
+            self.best, self.best_step = now, self.step
 
     def _keep(self) -> None:
         if not self.peers.keeps:
@@ -230,7 +232,7 @@ class Training(Reading):
             "micro": self.loop.micro,
             "best_step": self.best_step,
             "best_epoch": self.best_epoch,
-            "best_score": self.best_score if math.isfinite(self.best_score) else None,
+            "best": [each if math.isfinite(each) else None for each in self.best],
             "excess": list(self.excess.items()),
             "log_bytes": self.journal.flush(),
         }
@@ -254,8 +256,8 @@ class Training(Reading):
         self.best_step, self.best_epoch = kept.state["best_step"], kept.state["best_epoch"]
         self.excess = dict(kept.state["excess"])
         self.step = last
-        if kept.state["best_score"] is not None:
-            self.best_score = kept.state["best_score"]
+        score, loss = kept.state.get("best") or (kept.state["best_score"], None)  # of an earlier version
+        self.best = (-math.inf if score is None else score), (-math.inf if loss is None else loss)
         return int(kept.state["log_bytes"])
 
     def _restore(self, weights: dict[str, torch.Tensor]) -> None:

@@ -12,6 +12,7 @@ from toys import LETTERS, Network
 import duomo
 from duomo.errors import BadOption, UsageProblem
 from duomo.training import Order
+from duomo.training.evaluating import Evaluation
 from duomo.training.order import mix
 
 GIVEN = {"train": 2, "validation": 0, "epochs": 2, "batch": 8, "lr": 0.02}
@@ -121,6 +122,16 @@ def test_the_best_checkpoint_is_that_of_the_score_that_is_named(fit, rows):
         values = {line["step"]: line["scores"][name] for line in found.curves if "scores" in line}
         assert values[found.record["best_step"]] == choose(values.values())
         assert found.metrics[name].value == choose(values.values())
+
+
+def test_of_epochs_with_equal_scores_the_one_with_the_lower_loss_is_kept(fit, rows, monkeypatch):
+    """Held-out rows are few, so that scores are often equal; the first epoch with one has learned less."""
+    monkeypatch.setattr(Evaluation, "score", lambda *_: 0.5)
+    found = fit(rows, validation=rows[::4], epochs=4)
+    losses = {line["step"]: line["scores"]["loss"] for line in found.curves if "scores" in line}
+    assert found.record["best_step"] == min(losses, key=losses.__getitem__) > min(losses)
+    stopped = fit(rows, validation=rows[::4], epochs=9, patience=2, out="stopped")
+    assert stopped.record["steps"] == 3 * min(losses), "an equal score is no better one"
 
 
 def test_a_score_that_the_task_has_not_is_refused_before_the_first_step(fit, rows, tmp_path):
