@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"TPB": "docs/training-claims.md", "SAW": "docs/serving-claims.md", "FGH": "docs/faults-claims.md"}
+PAGES = {
+    "TPB": "docs/training-claims.md",
+    "SAW": "docs/serving-claims.md",
+    "FGH": "docs/faults-claims.md",
+    "CDI": "docs/coverage-claims.md",
+}
 LINES = [
     line
     for letter, page in PAGES.items()
@@ -39,4 +44,6 @@ def test_all_are_there():
     numbers += [f"A{number}" for number in range(1, 11)] + [f"W{number}" for number in range(1, 9)]
     numbers += [f"F{number}" for number in range(1, 44) if number != 13]
     numbers += [f"H{number}" for number in range(1, 7)]
+    numbers += [f"C{number}" for number in range(1, 18)]
+    numbers += [f"D{number}" for number in range(1, 16)] + [f"I{number}" for number in range(1, 12)]
     assert [line.split()[1] for line in LINES] == numbers

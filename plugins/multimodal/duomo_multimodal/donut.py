@@ -24,9 +24,10 @@ from transformers import (
 
 from duomo import Model, WeightsRef
 from duomo.errors import BadOption, InputTooLong, WeightsProblem, WrongTask
+from duomo.imaging import Preparation
 from duomo.inputs import Image, PageQuestion
 from duomo.model import Features, In, R
-from duomo.pretrained import load_network, load_processor, narrow_images
+from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.documents import (
     DocumentParsingOptions,
     PageAnswer,
@@ -73,7 +74,7 @@ class Donut(Model[In, R]):
 
     def __init__(self, network: Network, processor: Processor, tokenizer: Processor) -> None:
         self.network = network
-        self.processor = processor
+        self.prepared = Preparation(processor)
         self.tokenizer = tokenizer
         self.room: int = network.config.decoder.max_position_embeddings
 
@@ -151,10 +152,7 @@ class Donut(Model[In, R]):
 
     def pixels_of(self, image: Image) -> Tensor:
         """(1, 3, H, W)."""
-        picture = image.pil()
-        with narrow_images(*picture.size):
-            found: Tensor = self.processor(images=[picture], return_tensors="pt")["pixel_values"]
-        return found
+        return self.prepared([image])["pixel_values"]
 
 
 class DonutAnswerer(Donut[PageQuestion, PageAnswers]):

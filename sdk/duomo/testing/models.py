@@ -8,6 +8,7 @@ import functools
 import gc
 import json
 import os
+import pickle
 import sys
 import unittest
 import weakref
@@ -94,6 +95,15 @@ class ModelConformance(Suite):
             again = self.trial.runner.task.Result.model_validate_json(json.dumps(written))
             assert difference(again, outcome.result, 0.0) == ""
 
+    def test_items_and_results_cross_to_other_processes(self) -> None:
+        """Executors send both: an item that went so gives the same result, and a result stays as it is."""
+        trial = self.trial
+        accepted = trial.runner.task.Input.accept(trial.sample.items[0])
+        there = trial.runner(_sent(accepted), **trial.sample.options)
+        found = difference(there, trial.alone[0], self.tolerance)
+        assert not found, f"an item that was sent gives another result: {found}"
+        assert difference(_sent(trial.alone[0]), trial.alone[0], 0.0) == "", "a result that was sent is another"
+
     def test_a_batch_gives_what_one_by_one_gives(self) -> None:
         """Padding and batch-mates may not show in a result."""
         for alone, outcome in zip(self.trial.alone, self.trial.together, strict=True):
@@ -172,6 +182,11 @@ class Trial:
         """The outcomes of all items in one batch."""
         items = self.sample.items
         return list(self.runner.map(items, batch_size=len(items), **self.sample.options))
+
+
+def _sent(value: object) -> object:
+    """`value` as it comes out at the other end of a pipe."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - its own bytes, of a moment ago
 
 
 @functools.lru_cache(maxsize=1)

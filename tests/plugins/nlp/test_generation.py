@@ -153,6 +153,14 @@ def test_a_seed_repeats_and_another_differs(runner: duomo.Runner[Any]) -> None:
     assert one == again != other
 
 
+@pytest.mark.parametrize("temperature", [None, 0.0])
+def test_a_choice_among_tokens_where_nothing_is_drawn_is_refused(
+    runner: duomo.Runner[Any], temperature: float | None
+) -> None:
+    with pytest.raises(BadOption, match="nothing is drawn"):
+        runner(PROMPTS[0], top_p=0.5, temperature=temperature)
+
+
 def test_a_tiny_nucleus_is_greedy(runner: duomo.Runner[Any]) -> None:
     sampled = runner(PROMPTS[0], temperature=1.0, top_p=1e-6, max_new_tokens=20)
     assert sampled == runner(PROMPTS[0], max_new_tokens=20)
