@@ -54,8 +54,6 @@ def enable(network: PreTrainedModel) -> bool:
     network.set_attn_implementation(IMPLEMENTATION)
     if network.config.model_type in LIKE_BERT:
         layers: Any = network.encoder.layer  # type: ignore[union-attr]
-        for layer in layers if network.config.hidden_act == "gelu" else ():
-            layer.intermediate.__class__ = _kind(layer.intermediate.__class__, _intermediate)
         for last in layers[-1:]:
             last.__class__ = _kind(last.__class__, _last_layer)
     # For other runtimes, which cannot pack: they run group by group.
@@ -68,7 +66,7 @@ def _disable(network: Network, before: str) -> Network:
     del network.plain
     network.set_attn_implementation(before)
     if network.config.model_type in LIKE_BERT:
-        for each in (*(layer.intermediate for layer in network.encoder.layer), *network.encoder.layer[-1:]):
+        for each in network.encoder.layer[-1:]:
             each.__class__ = getattr(type(each), "before", type(each))
     return network
 
@@ -180,12 +178,6 @@ def _bounds(groups: Groups, device: torch.device) -> tuple[Tensor, int]:
     """Where each row begins and the last one ends, (R + 1,), and the longest row; the same for all layers."""
     lengths = [length for count, length in groups for _ in range(count)]
     return torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device), max(lengths)
-
-
-def _intermediate(own: Network, forward: Callable[[Tensor], Tensor], hidden: Tensor) -> Tensor:
-    """The wide half of a layer, (1, N, H) to (1, N, 4H): where the worker made its layer one that can, in one step."""
-    at_once: Callable[[Tensor], Tensor] | None = getattr(own.dense, "gelu", None)
-    return forward(hidden) if at_once is None else at_once(hidden)
 
 
 def _last_layer(

@@ -7,8 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from torch import nn
+from transformers import Dinov2Config, Dinov2Model, ViTConfig, ViTModel, Wav2Vec2Config, Wav2Vec2Model
+from transformers.activations import GELUActivation
 
-from duomo.execution.speed.linears import PackedLinear, pack
+from duomo.execution.speed.linears import PackedLinear, bend_in_place, gelu_in_place, pack
 
 TOLERANCE = 1e-5
 WIDTH = 384
@@ -72,7 +74,7 @@ def test_under_autocast_it_is_as_coarse_as_the_layer_it_replaces():
     layer, x = nn.Linear(5, 3), torch.randn(2, 5)
     packed = PackedLinear(layer)
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
-        assert packed(x).dtype == packed.gelu(x).dtype == torch.bfloat16
+        assert packed(x).dtype == torch.bfloat16
         assert torch.equal(packed(x), layer(x))
 
 
@@ -102,7 +104,46 @@ def test_a_layer_of_any_size_gives_the_same_for_rows_of_any_shape(shape, inputs,
         x = x.transpose(0, 1)  # rows that do not lie one behind another
     with torch.inference_mode():
         packed, expected = PackedLinear(layer), layer(x)
-        found, bent = packed(x), packed.gelu(x)
-    assert found.shape == bent.shape == expected.shape
+        found = packed(x)
+    assert found.shape == expected.shape
     assert torch.allclose(found, expected, atol=TOLERANCE)
-    assert torch.allclose(bent, nn.functional.gelu(found), atol=TOLERANCE)
+
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+CONVOLUTIONS = {"conv_dim": [16] * 7, "num_conv_pos_embedding_groups": 2}
+
+
+@pytest.mark.parametrize(
+    ("build", "count", "shape"),
+    [
+        (lambda: ViTModel(ViTConfig(**SIZES, image_size=32, patch_size=8)), 2, (2, 3, 32, 32)),
+        (lambda: Dinov2Model(Dinov2Config(**SIZES, image_size=28, patch_size=14)), 2, (2, 3, 28, 28)),
+        # seven convolutions, their positions, and two layers
+        (
+            lambda: Wav2Vec2Model(Wav2Vec2Config(**SIZES, conv_dim=[16] * 7, num_conv_pos_embedding_groups=2)),
+            10,
+            (2, 800),
+        ),
+    ],
+    ids=["vit", "dinov2", "wav2vec2"],
+)
+def test_gelu_in_its_place_gives_the_same(build, count, shape):
+    torch.manual_seed(0)
+    network, x = build().eval(), torch.randn(shape)
+    with torch.inference_mode():
+        expected = network(x).last_hidden_state
+        bend_in_place(network)
+        found = network(x).last_hidden_state
+    assert torch.allclose(found, expected, atol=TOLERANCE)
+    assert sum(getattr(each, "act", None) is gelu_in_place for each in network.modules()) == count
+
+
+def test_an_activation_of_a_network_that_is_not_of_transformers_is_left_alone():
+    class MLP(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.act = GELUActivation()
+
+    network = nn.Sequential(MLP())
+    bend_in_place(network)
+    assert network[0].act.act is nn.functional.gelu  # type: ignore[union-attr]
