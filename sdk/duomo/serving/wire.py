@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import typing
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -26,6 +27,10 @@ MEDIA_KEYS = frozenset({"image", "audio", "image_pair", "audio_pair", "trimap", 
 """Keys of an input under which bytes are expected, whatever the task."""
 
 
+MOST_INNER = 200_000
+"""Lists and objects of one body: many empty ones fit into a small one, and take seconds and fifty times its memory."""
+_TEXT = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A text of JSON, also one without an end: none is begun again in the middle of another."""
 BESIDE = ("options", "deadline_s", "model")
 """What a request for a task may have beside its input."""
 
@@ -143,7 +148,13 @@ async def read_request(request: Request, limits: WireLimits, orders: Collection[
 
 
 def parse_json(text: bytes | str, depth: int) -> object:
-    """Parse JSON of bounded nesting. Raises `BadInput`."""
+    """Parse JSON of bounded nesting.
+
+    Raises:
+        BadInput: it is none, or nests deeper.
+        InputTooLarge: it has more than `MOST_INNER` lists and objects.
+    """
+    _check_inner(text)
     try:
         value = _DECODER.decode(
             text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
@@ -153,10 +164,24 @@ def parse_json(text: bytes | str, depth: int) -> object:
         raise BadInput("the body is not valid JSON", why=what, fix="check it with a JSON linter") from None
     level: list[Any] = [value]
     for _ in range(depth):
-        level = [inner for each in level for inner in _inside(each)]
+        level = [inner for each in level for inner in _inside(each) if isinstance(inner, dict | list)]
         if not level:
             return value
     raise BadInput(f"the JSON nests deeper than {depth} levels", fix="send it flatter")
+
+
+def _check_inner(text: bytes | str) -> None:
+    opening = ("[", "{") if isinstance(text, str) else (b"[", b"{")
+    if sum(map(text.count, opening)) <= MOST_INNER:  # type: ignore[arg-type]  # both are of its type
+        return
+    whole = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "replace")
+    num = sum(map(_TEXT.sub("", whole).count, "[{"))
+    if num > MOST_INNER:
+        raise InputTooLarge(
+            f"the JSON has {num:,} lists and objects",
+            why=f"the limit is {MOST_INNER:,}: they take time and memory whatever is in them",
+            fix="send fewer items at once",
+        )
 
 
 def to_item(value: object, input_class: type[Any]) -> object:

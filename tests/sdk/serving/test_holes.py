@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
@@ -25,6 +26,7 @@ import duomo
 from duomo import serving
 from duomo.errors import UsageProblem
 from duomo.inputs.seal import sealed
+from duomo.serving.forms import PIECE, read_form
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.sound import encode_speech
@@ -227,6 +229,47 @@ def test_a_body_that_is_not_one_is_refused(serve, body, kind, status):
     reply = client.post("/v1/tasks/text-classification", content=body, headers={"content-type": kind})
     assert reply.status_code == status
     assert set(reply.json()["error"]) == {"code", "what", "why", "fix"}
+
+
+@pytest.mark.parametrize("inner", ["[]", "{}", '{"a":[]}', '["]"]'])
+def test_a_body_of_very_many_lists_is_refused_before_it_is_parsed(serve, monkeypatch, inner):
+    """Two bytes of it become fifty times as much, and keep everybody waiting for seconds."""
+    body = '{"input": [' + f"{inner}," * 210_000 + "1]}"
+    client = serve()
+    with monkeypatch.context() as patch:
+        patch.setattr("duomo.serving.wire._DECODER", None)
+        for sent in (body.encode(), body.encode("utf-16")):
+            reply = client.post("/v1/tasks/text-classification", content=sent)
+            assert (reply.status_code, reply.json()["error"]["what"][-17:]) == (413, "lists and objects")
+    endless = b'{"input": "' + b"[" * 210_000 + b'\\"' * 2_000_000
+    assert client.post("/v1/tasks/text-classification", content=endless).status_code == 422
+    reply = client.post("/v1/tasks/text-classification", json={"input": '{[]}\\"' * 210_000})
+    assert reply.status_code == 200  # a text may have any characters
+
+
+def test_a_form_lets_others_have_their_turn_while_it_is_parsed():
+    """Of bytes that are nearly a boundary each makes calls: 9 MB of them take seconds."""
+    turns, content = [], b"\r\n-" * 100_000
+
+    async def parse():
+        async def tick():
+            while True:
+                turns.append(1)
+                await asyncio.sleep(0)
+
+        async def receive():
+            body = b'--b\r\nContent-Disposition: form-data; name="input"\r\n\r\n' + content + b"\r\n--b--\r\n"
+            return {"type": "http.request", "body": body}
+
+        headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+        ticking = asyncio.create_task(tick())
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+        form = await read_form(Request(scope, receive), serving.WireLimits())
+        ticking.cancel()
+        return form
+
+    assert asyncio.run(parse()) == {"input": content.decode()}
+    assert len(turns) >= len(content) // PIECE
 
 
 def test_a_body_that_is_packed_is_refused_unopened(serve):
