@@ -237,7 +237,7 @@ def test_a_body_of_very_many_lists_is_refused_before_it_is_parsed(serve, monkeyp
     body = '{"input": [' + f"{inner}," * 210_000 + "1]}"
     client = serve()
     with monkeypatch.context() as patch:
-        patch.setattr("duomo.serving.wire._DECODER", None)
+        patch.setattr("duomo.serving.wire._DECODER", None)  # nobody may have parsed it
         for sent in (body.encode(), body.encode("utf-16")):
             reply = client.post("/v1/tasks/text-classification", content=sent)
             assert (reply.status_code, reply.json()["error"]["what"][-17:]) == (413, "lists and objects")
