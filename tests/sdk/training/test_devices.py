@@ -195,7 +195,7 @@ def test_the_gradient_of_two_copies_is_that_of_one(fit, rows):
         for out, how in (("one", None), ("two", "dp=2"))
     )
     torch.manual_seed(mix(0, "init"))
-    start = {name: each for name, each in Network(2).named_parameters() if not torch.equal(one[name], each)}
+    start = {name: each for name, each in Network(2).state_dict().items() if not torch.equal(one[name], each)}
     alone, apart = (
         torch.cat([(each[name].double() - other[name].double()).flatten() for name in start])
         for each, other in ((one, start), (one, two))
