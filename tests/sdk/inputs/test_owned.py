@@ -48,6 +48,7 @@ def frames_of_a_file():
 SOURCES = [one_array, one_tensor, one_loaded_image, frames_of_a_file]
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("within", [lambda frame: frame, lambda frame: {"image": frame}], ids=["alone", "mapping"])
 def test_frames_of_a_reused_buffer_are_each_their_own_item(source, within):
@@ -57,6 +58,7 @@ def test_frames_of_a_reused_buffer_are_each_their_own_item(source, within):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.embedded
 def test_a_submitted_array_may_be_filled_again_at_once():
     with duomo.load("image-feature-extraction", device="cpu") as model:
         expected = [outcome.result.vector for outcome in model.map(list(FRAMES))]

@@ -160,6 +160,7 @@ def test_a_page_of_too_many_pixels_is_not_drawn(config, three):
         Image.accept(f"{three}#page=1").pil()
 
 
+@pytest.mark.embedded
 def test_the_command_line_takes_a_file_page_by_page(three, tmp_path):
     arguments = ["run", "optical-character-recognition", str(three), "--dry-run", "-o", "jsonl"]
     assert CliRunner().invoke(cli, arguments, obj=App()).exit_code == 0
