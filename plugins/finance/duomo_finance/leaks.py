@@ -9,20 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Finding, auc, find
-from duomo.errors import counted
+from duomo.adapters import Finding, find, leak_evidence
 from duomo_finance.applications import EARLIER, Field, known_later, value_of
 from duomo_finance.protected import words_of
 
-TELLS_ALL = 0.96
-"""AUC of a single field from which it is a leak, whatever its name; ``balance`` in ISLR has .95 and is none."""
-TELLS_MUCH = 0.8
-"""AUC from which a field is a leak whose name sounds like what happens after the loan."""
-PURE = 0.99
-"""Share of events from which a stretch of values that is large enough is the answer in other words."""
-LEAST_SHARE, LEAST_ROWS = 0.02, 40
-"""How large such a stretch must be."""
-ENOUGH_ROWS = 20
 SOUNDS_LATE = re.compile(
     r"(?:^|_)(?:delinquen\w*|late|overdue|arrears|closed?|closing|terminat\w*|final|outcomes?|results?|defaults?|"
     r"defaulted|payments?|pymnts?|paid|repaid|collected|collections?|settle\w*|foreclos\w*|repossess\w*|loss(?:es)?)(?:_|$)"
@@ -60,62 +50,11 @@ def leaks(fields: Sequence[Field], rows: Rows, y: NDArray[np.float64]) -> Iterat
 
 def _evidence(field: Field, rows: Rows, y: NDArray[np.float64]) -> str:
     """Why the values show the answer, in words; empty where they do not."""
-    if len(set(y.tolist())) != 2:
-        return ""
+    is_late = field.known == "unsaid" and field.kind != "ratio" and bool(SOUNDS_LATE.search(field.snake_name))
     values = [value_of(row, field) for row in rows]
-    power = _power(field, values, y)
-    power = max(power, 1 - power)
-    if power >= TELLS_ALL:
-        return f"alone tells the answer (AUC {power:.3f})"
-    if (
-        field.known == "unsaid"
-        and field.kind != "ratio"
-        and SOUNDS_LATE.search(field.snake_name)
-        and power >= TELLS_MUCH
-    ):
-        return f"sounds like what happens after the loan, and tells the answer (AUC {power:.3f})"
-    pure = _pure(field, values, y)
-    return f"has values that only the event leaves: {pure}" if pure else ""
+    return leak_evidence(values, y.tolist(), is_category=field.kind == "category", sounds_late=is_late)
 
 
 def _unsaid(field: Field) -> bool:
     """Whether nobody said when it becomes known, and neither does its name."""
     return field.known == "unsaid" and field.kind != "ratio" and not EARLIER & set(words_of(field.name))
-
-
-def _power(field: Field, values: Sequence[float | str | None], y: NDArray[np.float64]) -> float:
-    """AUC of one field alone; for a category, of the rates of its levels that have enough rows to tell."""
-    if field.kind != "category":
-        column = np.array(values, dtype=np.float64)
-        given = ~np.isnan(column)
-        return auc(column[given], y[given]) if len(set(y[given].tolist())) == 2 else 0.5
-    _, inverse, counts = np.unique([str(value) for value in values], return_inverse=True, return_counts=True)
-    rates = np.where(counts >= ENOUGH_ROWS, np.bincount(inverse, weights=y) / counts, y.mean())
-    return auc(rates[inverse], y)
-
-
-def _pure(field: Field, values: Sequence[float | str | None], y: NDArray[np.float64]) -> str:
-    """A level, an end of the numbers, or whether there is a value at all, that is (nearly) the event alone."""
-    least = max(LEAST_SHARE * len(y), LEAST_ROWS)
-    if y.mean() > 0.5:  # where most are events, large pure stretches are to be expected
-        return ""
-    if field.kind == "category":
-        inverse = np.unique([str(value) for value in values], return_inverse=True)[1]
-        counts, events = np.bincount(inverse), np.bincount(inverse, weights=y)
-        found = np.flatnonzero((counts >= least) & (events >= PURE * counts))
-        return f"{counted(int(counts[found[0]]), 'row')} of one level" if len(found) else ""
-    column = np.array(values, dtype=np.float64)
-    given = ~np.isnan(column)
-    for part, words in ((given, "with a value"), (~given, "without a value")):
-        if least <= part.sum() and y[part].mean() >= PURE:
-            return f"{counted(int(part.sum()), 'row')} {words}"
-    x, answers = column[given], y[given]
-    for order, words in ((np.argsort(x, kind="stable"), "smallest"), (np.argsort(-x, kind="stable"), "largest")):
-        # Only whole groups of equal values: the order within one is chance.
-        edges = np.flatnonzero(np.diff(x[order])) + 1
-        sizes = edges[edges >= least]
-        if len(sizes):
-            shares = np.cumsum(answers[order])[sizes - 1] / sizes
-            if shares.max() >= PURE:
-                return f"the {words} {int(sizes[shares >= PURE].max())} of them"
-    return ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from duomo.adapters import (
     Adapter,
+    Artifact,
     Case,
     Decision,
     Finding,
@@ -26,12 +28,23 @@ from duomo.adapters import (
     auc,
     brier,
     expected_calibration_error,
+    find,
+    leak_evidence,
 )
-from duomo.errors import BadInput, a_type
-from duomo_retail.classify import Logistic
+from duomo.errors import BadInput, GuardRefused, a_type
+from duomo_retail.classify import Logistic, values_of
 from duomo_retail.plugin import CHURN
 
+if TYPE_CHECKING:
+    from duomo import Runner
+
 MOST_REASONS = 3
+SOUNDS_LATE = re.compile(
+    r"(?:^|[_. -])(?:cancel\w*|exit\w*|leav\w+|left|terminat\w*|deactivat\w*|churn\w*|clos(?:ed?|ing|ure)|win_?back|"
+    r"refund\w*|final|ended)(?:[_. -]|$)",
+    re.IGNORECASE,
+)
+"""Words that are said of a subscriber who has left."""
 PARTS = 4
 """Scores of the records, each once left out and scored, to calibrate by."""
 
@@ -85,8 +98,35 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
             raise BadInput(f"record {position} is {a_type(record.payload)}", why="a row is expected", fix="give a dict")
         return record
 
+    def __init__(
+        self,
+        *,
+        runner: Runner[Any] | None = None,
+        artifacts: Mapping[str, Artifact] | None = None,
+        secret: bytes | str | None = None,
+        known: Sequence[str] = (),
+    ) -> None:
+        """As every adapter; `known` are columns that are known before anybody leaves, whatever they tell."""
+        super().__init__(runner=runner, artifacts=artifacts, secret=secret)
+        self.known = tuple(known)
+
     def guards(self, phase: str) -> Sequence[Guard]:
-        return [self._unfamiliar] if phase == "input" else []
+        return {"input": [self._unfamiliar], "dataset": [self._leaks]}.get(phase, [])
+
+    def _leaks(self, records: Sequence[Record[Mapping[str, Any]]]) -> Iterator[Finding]:
+        """LEAK.TARGET for each column that tells the answer."""
+        labelled = [each for each in records if each.label is not None]
+        rows, answers = [self.prepare(each) for each in labelled], [_answer(each) for each in labelled]
+        for name in dict.fromkeys(name for row in rows for name in row if name not in self.known):
+            values, is_category = values_of(rows, name)
+            is_late = bool(SOUNDS_LATE.search(name))
+            if evidence := leak_evidence(values, answers, is_category=is_category, sounds_late=is_late):
+                yield find(
+                    "LEAK.TARGET",
+                    f"'{name}' {evidence}",
+                    field=name,
+                    fix=f"take it out: it is the answer, or comes of it; if known before, Churn(known=['{name}'])",
+                )
 
     def _unfamiliar(self, record: Record[Mapping[str, Any]]) -> Iterator[Finding]:
         model = self.artifacts.get("model")
@@ -145,7 +185,12 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
         """Fit to all records; the calibrator is fitted to scores of records that their model had not seen.
 
         A policy that is there is kept.
+
+        Raises:
+            GuardRefused: A column tells the answer.
         """
+        for leak in self._leaks(records):
+            raise GuardRefused(f"{leak.code}: {leak.text}", why="churn cannot be learned from it", fix=leak.fix)
         labels = [_answer(each) for each in records]
         rows = [self.prepare(each) for each in records]
         scores: list[float] = []
@@ -162,7 +207,8 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
         model = Logistic.fit(rows, labels)
         calibrator = Sigmoid.fit(scores, answers, event="churn")
         kept = {name: each for name, each in self.artifacts.items() if name == "policy"}
-        fitted = type(self)(artifacts={"model": model, "calibrator": calibrator, **kept}, secret=self.secret)
+        artifacts: dict[str, Artifact] = {"model": model, "calibrator": calibrator, **kept}
+        fitted = type(self)(artifacts=artifacts, secret=self.secret, known=self.known)
         fitted.origin = self.origin
         return fitted
 
@@ -182,7 +228,7 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
 
     @classmethod
     def example(cls) -> Self:
-        adapter = cls()
+        adapter = cls(known=["months"])
         rows = [{"customer_id": str(i), "months": i % 24, "plan": "abc"[i % 3], "churn": i % 24 < 6} for i in range(96)]
         return adapter.fit(adapter.records(rows))
 

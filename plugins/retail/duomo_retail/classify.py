@@ -110,8 +110,7 @@ class Logistic(Artifact):
 def _column(rows: Sequence[Row], name: str) -> tuple[Term, list[str], Array]:
     """A column as a term without weights, its categories, and its part of the design."""
     values = [row.get(name) for row in rows]
-    given = [each for each in values if not is_missing(each)]
-    if given and sum(map(_is_number, given)) >= NUMERIC * len(given):
+    if _is_numeric(values):
         numbers = np.array([_number(each, name) if _is_number(each) else np.nan for each in values])
         mean, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers)) or 1.0
         z = (numbers - mean) / scale
@@ -121,6 +120,19 @@ def _column(rows: Sequence[Row], name: str) -> tuple[Term, list[str], Array]:
     texts = [_name(each) for each in values]
     kept = sorted(each for each in set(texts) if texts.count(each) >= RARE) or sorted(set(texts))[:1]
     return Term(column=name), kept, np.array([[float(text == each) for each in kept] for text in texts])
+
+
+def values_of(rows: Sequence[Row], name: str) -> tuple[list[float | str | None], bool]:
+    """A column as a term reads it, and whether it is one of names: NaN or None where a value is missing."""
+    values = [row.get(name) for row in rows]
+    if _is_numeric(values):
+        return [_number(each, name) if _is_number(each) else math.nan for each in values], False
+    return [None if is_missing(each) else str(each) for each in values], True
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    given = [each for each in values if not is_missing(each)]
+    return bool(given) and sum(map(_is_number, given)) >= NUMERIC * len(given)
 
 
 def _bent(z: Array, knots: Sequence[float]) -> Array:

@@ -34,7 +34,7 @@ def test_reasons_are_the_subscribers_own() -> None:
 
 
 def test_protected_attributes_are_taken_out_before_any_model_sees_them() -> None:
-    adapter = Churn()
+    adapter = Churn(known=["months"])
     rows = [{**ROW, "months": i % 24, "gender": "mf"[i % 2], "churn": "yes" if i % 24 < 6 else "no"} for i in range(96)]
     fitted = adapter.fit(adapter.records(rows))
     assert {each.column for each in fitted.artifacts["model"].terms} == {"months", "plan"}  # type: ignore[attr-defined]
@@ -114,11 +114,12 @@ def test_a_number_that_is_missing_by_nan_adds_nothing_and_one_that_is_infinite_i
 def test_a_slip_in_a_column_of_numbers_does_not_make_it_one_of_categories() -> None:
     rows = [{"customer_id": str(i), "months": i % 24, "plan": "abc"[i % 3], "churn": i % 24 < 6} for i in range(96)]
     rows[7]["months"] = "six"
-    fitted = Churn().fit(Churn().records(rows))
+    churn = Churn(known=["months"])
+    fitted = churn.fit(churn.records(rows))
     [months] = [term for term in fitted.artifacts["model"].terms if term.column == "months"]  # type: ignore[attr-defined]
     assert months.weights
     assert not months.categories
-    assert Churn().evaluate(rows).metrics["auc"] > 0.95
+    assert churn.evaluate(rows).metrics["auc"] > 0.95
 
 
 def test_coefficients_stay_what_they_were_on_a_fixed_table() -> None:
@@ -133,3 +134,50 @@ def test_coefficients_stay_what_they_were_on_a_fixed_table() -> None:
     categories = {"x": 0.0645429540882556, "y": -0.01094395047678644, "z": -0.053599003596642165}
     assert fitted.terms[2].categories == pytest.approx(categories, abs=1e-7)
     assert auc([fitted.log_odds(row) for row in rows], y) == pytest.approx(0.8459653422019955, abs=1e-9)
+
+
+def subscribers(rows: int = 400, **columns: object) -> list[dict[str, object]]:
+    """A quarter leaves, the new ones more often; each column is a function of whether one leaves."""
+    draw = np.random.default_rng(7)
+    made = []
+    for at in range(rows):
+        months = int(draw.integers(1, 60))
+        leaves = bool(draw.random() < (0.5 if months < 20 else 0.12))
+        row = {"customer_id": f"c{at}", "months": months, "plan": "abc"[at % 3], "churn": "yes" if leaves else "no"}
+        made.append({**row, **{name: make(leaves, draw) for name, make in columns.items()}})  # type: ignore[operator]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        (
+            "cancel_reason",
+            lambda leaves, draw: f"price {draw.integers(99)}" if leaves else None,
+            "alone tells the answer",
+        ),
+        ("status", lambda leaves, draw: "gone" if leaves else "here", "alone tells the answer"),
+        ("last_bill", lambda leaves, draw: 0.0 if leaves else draw.gamma(2, 20), "alone tells the answer"),
+        ("fee", lambda leaves, draw: 50.0 if leaves and draw.random() < 0.5 else 0.0, "the largest"),
+        ("exit calls", lambda leaves, draw: float(draw.poisson(3 if leaves else 0.6)), "sounds like what happens"),
+        ("renewed_on", lambda leaves, draw: None if leaves else "2026-03-01", "alone tells the answer"),
+    ],
+)
+def test_a_column_that_tells_who_left_is_refused(name: str, make: object, words: str) -> None:
+    rows = subscribers(**{name: make})
+    with pytest.raises(GuardRefused, match=r"LEAK\.TARGET") as caught:
+        Churn().fit(Churn().records(rows))
+    assert words in caught.value.what
+    assert f"Churn(known=['{name}'])" in caught.value.fix
+    kept = Churn(known=[name]).fit(Churn().records(rows))
+    assert name in {each.column for each in kept.artifacts["model"].terms}  # type: ignore[attr-defined]
+
+
+def test_columns_that_only_go_with_leaving_are_no_leak_and_a_report_says_what_is() -> None:
+    calls = {"calls": lambda leaves, draw: float(draw.poisson(2 if leaves else 1))}
+    fitted = Churn().fit(Churn().records(subscribers(**calls)))
+    assert {each.column for each in fitted.artifacts["model"].terms} == {"months", "plan", "calls"}  # type: ignore[attr-defined]
+    assert list(Churn().guards("dataset")[0](Churn().records(subscribers(**calls)))) == []
+    told = subscribers(gone=lambda leaves, draw: leaves)
+    found = list(Churn().guards("dataset")[0](Churn().records(told)))
+    assert [(each.code, each.field, each.severity) for each in found] == [("LEAK.TARGET", "gone", "block")]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         conformal_quantile as conformal_quantile,
         coverage as coverage,
     )
+    from duomo.adapters.statistics.leaks import leak_evidence as leak_evidence
     from duomo.adapters.statistics.logistic import (
         LogisticFit as LogisticFit,
         expit as expit,
@@ -43,6 +44,7 @@ face(
     {
         "duomo.adapters.statistics.calibration": "Calibrator Isotonic Sigmoid Temperature pool_adjacent",
         "duomo.adapters.statistics.conformal": "Conformal ConformalInterval ConformalSets conformal_quantile coverage",
+        "duomo.adapters.statistics.leaks": "leak_evidence",
         "duomo.adapters.statistics.logistic": "LogisticFit expit fit_logistic logit",
         "duomo.adapters.statistics.metrics": "Bin auc brier expected_calibration_error log_loss reliability",
         "duomo.adapters.statistics.stacking": "Stack",
