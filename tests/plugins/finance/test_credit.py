@@ -415,8 +415,8 @@ def test_what_is_known_later_goes_by_its_name_and_what_is_of_earlier_loans_stays
         ("field_b", lambda bad, noise: bad * (noise > 0) * 100, "only the event leaves: the largest"),
         ("contact", lambda bad, noise: 5.0 if bad and noise > 0 else None, "with a value"),
         ("desk", lambda bad, noise: "B" if bad and noise > 0.5 else "A", "rows of one level"),
-        ("closing_state", lambda bad, noise: 1.6 * bad + noise, "sounds like what happens after the loan"),
-        ("repaid_share", lambda bad, noise: noise - 1.6 * bad, "sounds like what happens after the loan"),
+        ("closing_state", lambda bad, noise: 1.6 * bad + noise, "sounds like what happens afterwards"),
+        ("repaid_share", lambda bad, noise: noise - 1.6 * bad, "sounds like what happens afterwards"),
     ],
 )
 def test_what_the_values_give_away_is_a_leak_whatever_its_name(credit_rows, name, values, words):
