@@ -301,3 +301,19 @@ def test_tables_of_an_ecg_are_read_as_programs_write_them(unit, size, sign, line
     read = ecg_reading.from_csv(f"\ufeffSeconds{sign}I {unit}{sign}II {unit}{line}{body}")
     assert (read.leads, round(read.rate), read.signal.shape) == (("I", "II"), 250, (1500, 2))
     assert read.signal[:3].round(6).tolist() == [[-0.3, 0.0], [-0.2, 0.1], [-0.1, 0.2]]
+
+
+def test_bytes_a_path_and_an_array_of_one_recording_give_one_result(packaged, twelve_leads, tmp_path):
+    """A signal in the file's own units, and a table of it: what is measured is the same."""
+    read = ecg_reading.from_dicom(twelve_leads)
+    path = packaged / "waveform_ecg.dcm"
+    by_bytes, by_path, by_array = (EcgMonitor()(each).payload for each in (twelve_leads, path, read))
+    assert by_bytes == by_path == by_array
+    wave = np.column_stack([np.arange(len(read.signal)) / read.rate, read.signal])
+    text = ",".join(["seconds", *(f"{lead} [mV]" for lead in read.leads)]) + "\n"
+    text += "\n".join(",".join(f"{cell:.6f}" for cell in row) for row in wave)
+    (tmp_path / "ecg.csv").write_text(text)
+    of_table = [EcgMonitor()(each).payload for each in (text.encode(), tmp_path / "ecg.csv")]
+    assert of_table[0] == of_table[1]
+    assert of_table[0].rr_ms == pytest.approx(by_bytes.rr_ms, abs=0.01)
+    assert of_table[0].num_beats == by_bytes.num_beats
