@@ -20,6 +20,7 @@ from duomo.tasks.speech.sound import Sound
 from duomo.tasks.tabular.series import Forecast, Quantile
 from duomo.tasks.vision.segmentation import Mask
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
+from tests.sdk.tasks.test_showing import some
 
 NAN, INF = float("nan"), float("inf")
 
@@ -176,6 +177,39 @@ def test_the_results_of_every_task_are_looked_at_by_their_fields() -> None:
         check_results([kind.__new__(kind)])
         slow += [f"{spec.name}: {name}" for name, add in ADDERS.items() if add is zero_if_finite and name not in OWN]
     assert not slow
+
+
+def spoiled(value: Any, bad: float) -> Iterator[Any]:
+    """Copies of a result, each with another of its numbers replaced."""
+    if isinstance(value, float):
+        yield bad
+    elif isinstance(value, np.ndarray):
+        yield np.append(value[:-1], np.float32(bad))
+    elif isinstance(value, Result):
+        for name in type(value).model_fields:
+            yield from (value.model_copy(update={name: each}) for each in spoiled(getattr(value, name), bad))
+    elif isinstance(value, list | tuple):
+        for at, inner in enumerate(value):
+            yield from (type(value)([*value[:at], each, *value[at + 1 :]]) for each in spoiled(inner, bad))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (value | {key: each} for each in spoiled(inner, bad))
+
+
+@pytest.mark.parametrize("spec", duomo.default_catalog().tasks.values(), ids=lambda spec: spec.name)
+def test_each_number_of_each_tasks_result_is_looked_at(spec: Any) -> None:
+    result = some(resolve(spec.target, owner=spec.name).Result)
+    check_results([result])
+    for bad in (NAN, INF):
+        for each in spoiled(result, bad):
+            with pytest.raises(BadOutput, match="not finite"):
+                check_results([each])
+
+
+def test_nearly_every_task_gives_numbers() -> None:
+    results = (some(resolve(spec.target, owner=spec.name).Result) for spec in duomo.default_catalog().tasks.values())
+    counts = [len([*spoiled(result, NAN)]) for result in results]
+    assert sum(map(bool, counts)) > len(counts) / 2
 
 
 def test_sound_that_is_not_finite_is_not_written() -> None:
