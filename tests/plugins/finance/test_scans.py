@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from PIL import Image
 
 import duomo
 from duomo.outcome import outcome_of
@@ -109,17 +110,21 @@ def test_what_was_not_found_is_named_and_labels_can_be_ones_own():
 
 
 @pytest.mark.embedded
-def test_a_drawn_statement_is_read_by_the_core_task():
+def test_a_drawn_statement_is_read_by_the_core_task_as_an_array_by_its_bytes_and_by_its_path(tmp_path):
+    page = statement(("Total assets", "$ 1,000"), ("Total liabilities", "$ 600"), ("Total equity", "$ 400"))
+    path = tmp_path / "page.png"
+    Image.fromarray(page).save(path)
     with DocumentScan(runner=duomo.load("optical-character-recognition", device="cpu")) as adapter:
-        result = adapter(
-            statement(("Total assets", "$ 1,000"), ("Total liabilities", "$ 600"), ("Total equity", "$ 400"))
-        )
+        result, *others = [adapter(each) for each in (page, path.read_bytes(), path, str(path))]
     assert {each.name: int(each.value) for each in result.payload.fields} == {
         "assets": 1000,
         "liabilities": 600,
         "equity": 400,
     }
     assert result.payload.sums_hold
+    for other in others:
+        assert other.payload == result.payload
+        assert (other.decision, other.findings, other.score) == (result.decision, result.findings, result.score)
 
 
 @pytest.fixture(scope="module")
