@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -109,8 +110,8 @@ def test_a_layer_of_any_size_gives_the_same_for_rows_of_any_shape(shape, inputs,
     assert torch.allclose(found, expected, atol=TOLERANCE)
 
 
-SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-CONVOLUTIONS = {"conv_dim": [16] * 7, "num_conv_pos_embedding_groups": 2}
+SIZES: Any = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+CONVOLUTIONS: Any = {"conv_dim": [16] * 7, "num_conv_pos_embedding_groups": 2}
 
 
 @pytest.mark.parametrize(
