@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from duomo.catalog import resolve
 from duomo.errors import BadOption, DuomoError, InputUnreadable
 from duomo.inputs import Image, Video
+from duomo.resolving import resolve
 from duomo.tasks import CORE_TASKS
 from tests.sdk.inputs.test_pdf import ENCRYPTED
 

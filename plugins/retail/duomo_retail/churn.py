@@ -111,7 +111,9 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
         self.known = tuple(known)
 
     def guards(self, phase: str) -> Sequence[Guard]:
-        return {"input": [self._unfamiliar], "dataset": [self._leaks]}.get(phase, [])
+        if phase == "dataset":
+            return [self._leaks]
+        return [self._unfamiliar] if phase == "input" else []
 
     def _leaks(self, records: Sequence[Record[Mapping[str, Any]]]) -> Iterator[Finding]:
         """LEAK.TARGET for each column that tells the answer."""

@@ -1,6 +1,7 @@
 """Churn: calibrated, explained, blind to who somebody is, and acted upon only where it pays."""
 
 from pathlib import Path
+from typing import Any
 
 import data
 import numpy as np
@@ -136,7 +137,7 @@ def test_coefficients_stay_what_they_were_on_a_fixed_table() -> None:
     assert auc([fitted.log_odds(row) for row in rows], y) == pytest.approx(0.8459653422019955, abs=1e-9)
 
 
-def subscribers(rows: int = 400, **columns: object) -> list[dict[str, object]]:
+def subscribers(rows: int = 400, **columns: Any) -> list[dict[str, object]]:
     """A quarter leaves, the new ones more often; each column is a function of whether one leaves."""
     draw = np.random.default_rng(7)
     made = []
@@ -144,7 +145,7 @@ def subscribers(rows: int = 400, **columns: object) -> list[dict[str, object]]:
         months = int(draw.integers(1, 60))
         leaves = bool(draw.random() < (0.5 if months < 20 else 0.12))
         row = {"customer_id": f"c{at}", "months": months, "plan": "abc"[at % 3], "churn": "yes" if leaves else "no"}
-        made.append({**row, **{name: make(leaves, draw) for name, make in columns.items()}})  # type: ignore[operator]
+        made.append({**row, **{name: make(leaves, draw) for name, make in columns.items()}})
     return made
 
 
@@ -163,7 +164,7 @@ def subscribers(rows: int = 400, **columns: object) -> list[dict[str, object]]:
         ("renewed_on", lambda leaves, draw: None if leaves else "2026-03-01", "alone tells the answer"),
     ],
 )
-def test_a_column_that_tells_who_left_is_refused(name: str, make: object, words: str) -> None:
+def test_a_column_that_tells_who_left_is_refused(name: str, make: Any, words: str) -> None:
     rows = subscribers(**{name: make})
     with pytest.raises(GuardRefused, match=r"LEAK\.TARGET") as caught:
         Churn().fit(Churn().records(rows))
@@ -174,7 +175,7 @@ def test_a_column_that_tells_who_left_is_refused(name: str, make: object, words:
 
 
 def test_columns_that_only_go_with_leaving_are_no_leak_and_a_report_says_what_is() -> None:
-    calls = {"calls": lambda leaves, draw: float(draw.poisson(2 if leaves else 1))}
+    calls: dict[str, Any] = {"calls": lambda leaves, draw: float(draw.poisson(2 if leaves else 1))}
     fitted = Churn().fit(Churn().records(subscribers(**calls)))
     assert {each.column for each in fitted.artifacts["model"].terms} == {"months", "plan", "calls"}  # type: ignore[attr-defined]
     assert list(Churn().guards("dataset")[0](Churn().records(subscribers(**calls)))) == []

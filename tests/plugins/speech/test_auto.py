@@ -97,7 +97,7 @@ def test_recordings_of_many_lengths_share_a_batch_without_padding(runner, spoken
 
 FAMILIES = ["wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer", "sew", "sew-d"]
 BODY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-OVER_SPECTRA = {
+OVER_SPECTRA: dict[str, tuple[dict[str, Any], Any]] = {
     "wav2vec2-bert": (
         BODY | {"feature_projection_input_dim": 160, "conv_depthwise_kernel_size": 7},
         lambda: tf.SeamlessM4TFeatureExtractor(feature_size=80, num_mel_bins=80),
@@ -119,7 +119,8 @@ OVER_SPECTRA = {
 def test_seventeen_mixed_clips_of_networks_over_spectra(kind, tmp_path):
     torch.manual_seed(0)
     sizes, extractor = OVER_SPECTRA[kind][0], OVER_SPECTRA[kind][1]()
-    network = AutoModelForCTC.from_config(CONFIG_MAPPING[kind](vocab_size=32, pad_token_id=0, **sizes)).eval()
+    make: Any = CONFIG_MAPPING[kind]
+    network = AutoModelForCTC.from_config(make(vocab_size=32, pad_token_id=0, **sizes)).eval()
     for weights in network.parameters():
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, 0, 0.2)
@@ -127,7 +128,8 @@ def test_seventeen_mixed_clips_of_networks_over_spectra(kind, tmp_path):
     extractor.save_pretrained(tmp_path)
     tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(tmp_path)
     runner = duomo.load("automatic-speech-recognition", f"dir:{tmp_path}", device="cpu")
-    least = math.ceil(runner.executor.worker.model.least_s * RATE)
+    executor: Any = runner.executor  # inline, which has the model here
+    least = math.ceil(executor.worker.model.least_s * RATE)
     chance = np.random.default_rng(0)
     clips = [chance.normal(0, 0.1, least + 311 * at * at % 6000).astype(np.float32) for at in range(17)]
     short, *together = runner.map(((each, RATE) for each in [clips[0][1:], *clips]), batch_size=18)

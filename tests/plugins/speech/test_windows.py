@@ -7,8 +7,9 @@ import pytest
 
 from duomo.errors import InputTooLong
 from duomo.tasks.speech import Segment, SpeechRecognitionOptions, Transcript
+from duomo.tasks.speech.windows import join
 from duomo_speech.silero import FRAME, SAMPLING_RATE
-from duomo_speech.windows import WINDOW_S, join, speech_windows
+from duomo_speech.windows import WINDOW_S, speech_windows
 
 OPTIONS = SpeechRecognitionOptions.parse({})
 

@@ -221,8 +221,8 @@ def decoders(format: str) -> list[bytes]:
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
     layer = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
-    shapes = {f"blk.0.{name}": (width, width) for name in layer} | {"token_embd": (len(words), width)}
-    shapes |= {"output": (len(words), width), "output_norm": (width,)}
+    shapes: dict[str, tuple[int, ...]] = {f"blk.0.{name}": (width, width) for name in layer}
+    shapes |= {name: (len(words), width) for name in ("token_embd", "output")} | {"output_norm": (width,)}
     shapes |= {f"blk.0.{name}_norm": (width,) for name in ("attn", "ffn")}
     for name, shape in shapes.items():
         tensor = rng.normal(0, 0.1, shape).astype(np.float32)
