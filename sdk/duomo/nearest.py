@@ -1,7 +1,10 @@
 """The nearest of known names: what an error offers for one that is not known."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+LONGEST = 1000
+"""Characters of a name that are looked at: a server is sent names of any length."""
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3, *, least: float = 0.6) -> list[str]:
@@ -11,20 +14,31 @@ def nearest(name: str, known: Iterable[str], count: int = 3, *, least: float = 0
     ``candidate_labels``, ``image-classification`` for ``image``. `least` says how alike they must be, in [0, 1].
     Neither capitals nor what stands between words count: ``topk`` is ``--top-k``.
     """
-    alike = {each: max(_alike(name, each), _alike(_tail(name), _tail(each))) for each in known}
+    name = name[:LONGEST]
+    to_name, to_tail = _likeness(name, least), _likeness(_tail(name), least)
+    whole = {each: to_name(each) for each in known if each}
+    alike = {each: max(found, to_tail(_tail(each))) for each, found in whole.items()}
     # Of two things of one name, that of the plugin named.
-    ranked = sorted(alike, key=lambda each: (-alike[each], -_alike(name, each), each))
+    ranked = sorted(filter(alike.__getitem__, alike), key=lambda each: (-alike[each], -whole[each], each))
     typed = _words(name)
     close = [each for each in ranked if alike[each] >= max(least, 0.75)]
     close += [each for each in sorted(alike) if typed and (typed <= _words(each) or _words(each) <= typed)]
-    close += [each for each in ranked if alike[each] >= least]
-    return list(dict.fromkeys(close))[:count]
+    return list(dict.fromkeys([*close, *ranked]))[:count]
 
 
-def _alike(one: str, other: str) -> float:
+def _likeness(name: str, least: float) -> Callable[[str], float]:
+    """How alike another is to `name`; 0 where it is less than `least`, which is found out sooner than how alike."""
     import difflib  # only a mistake needs it
 
-    return difflib.SequenceMatcher(None, _folded(other), _folded(one)).ratio()
+    matcher = difflib.SequenceMatcher(None, "", _folded(name))
+
+    def alike(other: str) -> float:
+        matcher.set_seq1(_folded(other))
+        is_near = matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least
+        found = matcher.ratio() if is_near else 0.0
+        return found if found >= least else 0.0
+
+    return alike
 
 
 def _folded(name: str) -> str:

@@ -1,5 +1,6 @@
 """The tree of errors, what they carry and how names are suggested."""
 
+import difflib
 import inspect
 import pickle
 import re
@@ -76,6 +77,16 @@ def test_a_bare_name_finds_the_thing_before_longer_names():
     assert nearest("nlp/clip", ["vision/clip", "nlp/clips"])[:2] == ["vision/clip", "nlp/clips"]
     assert nearest("nlp/clip", ["vision/clip", "nlp/clip"])[0] == "nlp/clip", "the plugin that was named"
     assert nearest("", ["a", "b"]) == []
+    assert nearest("zzz", ["", "a"]) == [], "a column without a name is near nothing"
+
+
+def test_a_name_of_any_length_is_compared_in_the_same_work(monkeypatch):
+    compared = []
+    ratio = difflib.SequenceMatcher.ratio
+    monkeypatch.setattr(difflib.SequenceMatcher, "ratio", lambda self: compared.append(len(self.b)) or ratio(self))
+    assert nearest("top_k" + " x" * 500_000, ["top_k", "long", "step"]) == ["top_k"], "its word is in it"
+    assert nearest("goldfich", ["goldfish", *(f"one of many labels, {i}" for i in range(10_000))]) == ["goldfish"]
+    assert len(compared) < 10, "most are told apart by their length and letters"
 
 
 def test_a_suggestion_is_a_question_or_nothing():
