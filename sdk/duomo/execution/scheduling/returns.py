@@ -37,7 +37,7 @@ class Returns:
     def wait_s(self, now: float) -> float:
         """How long the next batch should wait for those who ask again at once; 0 when they have, or never did."""
         self._forget(now)
-        return max((until - now for until, is_prompt in self._answered.values() if is_prompt), default=0.0)
+        return max([0.0, *(until - now for until, is_prompt in self._answered.values() if is_prompt)])
 
     def _forget(self, now: float) -> None:
         while self._answered:

@@ -37,6 +37,13 @@ def test_who_leaves_is_waited_for_no_longer_than_a_start_and_forgotten():
     assert not returns.came("caller 999", 1000.0)
 
 
+def test_who_had_a_quick_answer_is_not_waited_for_as_long_as_who_had_a_slow_one():
+    returns = Returns()
+    returns.answered("slow", 0.0, 1.0, is_prompt=False)
+    returns.answered("quick", 0.0, START_S, is_prompt=True)
+    assert returns.wait_s(0.25) == 0.0
+
+
 def batches_of(clients, gap_s, requests=400):
     """Items in each batch of clients who ask again so long after each answer."""
     lanes: Lanes[int] = Lanes(Policy(max_items=64, budget=8192, packed=True).shared())
