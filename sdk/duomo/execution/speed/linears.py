@@ -60,7 +60,12 @@ def _repacked(weight: Tensor, bias: nn.Parameter | None) -> PackedLinear:
 
 
 def gelu_in_place(input: Tensor) -> Tensor:
-    """``torch.nn.functional.gelu``, written over its input: what is wider than the rest is held once, and not twice."""
+    """``torch.nn.functional.gelu``, written over its input: what is wider than the rest is held once, and not twice.
+
+    Not where gradients are kept, which torch refuses for a part of what a layer made, as ModernBERT's.
+    """
+    if torch.is_grad_enabled():
+        return nn.functional.gelu(input)
     out: Tensor = torch.ops.aten.gelu_(input)
     return out
 

@@ -8,7 +8,16 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from torch import nn
-from transformers import Dinov2Config, Dinov2Model, ViTConfig, ViTModel, Wav2Vec2Config, Wav2Vec2Model
+from transformers import (
+    Dinov2Config,
+    Dinov2Model,
+    ModernBertConfig,
+    ModernBertModel,
+    ViTConfig,
+    ViTModel,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+)
 from transformers.activations import GELUActivation
 
 from duomo.execution.speed.linears import PackedLinear, bend_in_place, gelu_in_place, pack
@@ -120,11 +129,7 @@ CONVOLUTIONS: Any = {"conv_dim": [16] * 7, "num_conv_pos_embedding_groups": 2}
         (lambda: ViTModel(ViTConfig(**SIZES, image_size=32, patch_size=8)), 2, (2, 3, 32, 32)),
         (lambda: Dinov2Model(Dinov2Config(**SIZES, image_size=28, patch_size=14)), 2, (2, 3, 28, 28)),
         # seven convolutions, their positions, and two layers
-        (
-            lambda: Wav2Vec2Model(Wav2Vec2Config(**SIZES, conv_dim=[16] * 7, num_conv_pos_embedding_groups=2)),
-            10,
-            (2, 800),
-        ),
+        (lambda: Wav2Vec2Model(Wav2Vec2Config(**SIZES, **CONVOLUTIONS)), 10, (2, 800)),
     ],
     ids=["vit", "dinov2", "wav2vec2"],
 )
@@ -137,6 +142,17 @@ def test_gelu_in_its_place_gives_the_same(build, count, shape):
         found = network(x).last_hidden_state
     assert torch.allclose(found, expected, atol=TOLERANCE)
     assert sum(getattr(each, "act", None) is gelu_in_place for each in network.modules()) == count
+
+
+def test_a_network_with_gelu_in_its_place_has_the_gradients_it_had():
+    torch.manual_seed(0)
+    network = ModernBertModel(ModernBertConfig(**SIZES, vocab_size=32, pad_token_id=0)).eval()
+    other = copy.deepcopy(network)
+    bend_in_place(other)
+    for each in (network, other):
+        each(torch.arange(1, 9)[None]).last_hidden_state.square().sum().backward()
+    pairs = [(a.grad, b.grad) for a, b in zip(network.parameters(), other.parameters(), strict=True)]
+    assert all(one is not None and torch.allclose(one, two, atol=TOLERANCE) for one, two in pairs)
 
 
 def test_an_activation_of_a_network_that_is_not_of_transformers_is_left_alone():
