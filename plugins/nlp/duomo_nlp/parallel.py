@@ -49,7 +49,7 @@ SPLITS = {
 
 
 def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
-    """The plan of the encoders above and GPT-2; of other decoders the one of `duomo.parallel.decoder_plan`."""
+    """The plan of the encoders above and GPT-2; of other decoders the one of `duomo.decoders.decoder_plan`."""
     styles = STYLES.get(config.model_type)
     if styles is None:
         return decoder_plan(config)

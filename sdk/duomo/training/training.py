@@ -189,7 +189,7 @@ class Training(Reading):
         known = self.evaluate(self.held_source, self.held_labels, [0]).scores if name else {}
         if name and name not in known:
             raise BadOption(
-                f"recipe: best='{name}' is no score of {self.request.task}", why=f"it has {', '.join(known)}",
+                f"recipe: best='{name}' is not a score of {self.request.task}", why=f"it has {', '.join(known)}",
                 fix=did_you_mean(name, known) or "leave best out",
             )  # fmt: skip
 

@@ -135,7 +135,7 @@ def test_of_epochs_with_equal_scores_the_one_with_the_lower_loss_is_kept(fit, ro
 
 
 def test_a_score_that_the_task_has_not_is_refused_before_the_first_step(fit, rows, tmp_path):
-    with pytest.raises(BadOption, match="best='acuracy' is no score of text-classification") as caught:
+    with pytest.raises(BadOption, match="best='acuracy' is not a score of text-classification") as caught:
         fit(rows, best="acuracy")
     assert "accuracy" in caught.value.fix
     assert not (tmp_path / "out").exists()

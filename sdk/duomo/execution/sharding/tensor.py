@@ -170,10 +170,7 @@ def _piece(module: nn.Module, style: str, ranks: Side, name: str) -> nn.Module:
     weight, bias = _as_linear(module, name)
     parts = STYLES[style]
     if style.endswith("rowwise"):
-        return SummedLinear(
-            share(weight, 1, STYLES[style], ranks, name), None if bias is None else bias.detach(), ranks
-        )
-    parts = STYLES[style]
+        return SummedLinear(share(weight, 1, parts, ranks, name), None if bias is None else bias.detach(), ranks)
     piece = nn.Linear(weight.shape[1], weight.shape[0] // ranks.tp, bias=False, device="meta")
     piece.weight = nn.Parameter(share(weight, 0, parts, ranks, name), requires_grad=False)
     if bias is not None:
