@@ -9,6 +9,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
+from duomo.cli.numbers import Finite
 from duomo.cli.output import settle
 from duomo.cli.stopping import told_to_end
 
@@ -29,7 +30,7 @@ from duomo.cli.stopping import told_to_end
 @click.option(
     "--tolerance",
     metavar="N",
-    type=float,
+    type=Finite(),
     help="How far results may move; when left out 0.001, of images 0.005, with int8 0.1.",
 )
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")

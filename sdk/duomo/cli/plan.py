@@ -11,6 +11,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
+from duomo.cli.numbers import Finite
 from duomo.cli.output import settle
 from duomo.cli.tables import table, table_width
 
@@ -47,18 +48,16 @@ TRAIN_LENGTH = 128
 @click.option(
     "--faults",
     metavar="SHARE",
-    type=click.FloatRange(0, 0.5),
+    type=Finite(0, 0.5),
     default=0.0,
     help="Simulated batches that kill their device.",
 )
 @click.option("--serve", is_flag=True, help="Say what a server on these devices would do: p50, p99, refusals.")
-@click.option(
-    "--rate", metavar="N", type=click.FloatRange(0, min_open=True), help="Requests a second that come to the server."
-)
+@click.option("--rate", metavar="N", type=Finite(0, min_open=True), help="Requests a second that come to the server.")
 @click.option(
     "--slo",
     metavar="SECONDS",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=0.0,
     help="Seconds in which a request should be answered; 0 for no limit.",
 )

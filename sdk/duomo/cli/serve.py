@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from duomo.cli.app import App
+from duomo.cli.numbers import Finite
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -29,21 +30,30 @@ def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> Pat
         given = tomllib.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise UsageProblem(f"'{path}' cannot be read", why=str(error), fix="correct that line") from None
-    names = {name.lstrip("-"): param.name for param in ctx.command.params for name in param.opts if param.name}
-    many = {param.name for param in ctx.command.params if param.nargs == -1 or getattr(param, "multiple", False)}
+    params = {name.lstrip("-"): param for param in ctx.command.params for name in param.opts if param.name}
+    read: dict[str, object] = {}
     for key, value in given.items():
-        if key not in names or key in ("config", "help"):
-            near = did_you_mean(key, names)
+        if key not in params or key in ("config", "help"):
+            near = did_you_mean(key, params)
             raise UsageProblem(
                 f"'{path}' has an unknown setting '{key}'", why=near, fix="the names are those of --help"
             )
-        if isinstance(value, dict) or isinstance(value, list) != (names[key] in many):
-            kind = "a list" if names[key] in many else "one value"
+        param = params[key]
+        is_many = param.nargs == -1 or getattr(param, "multiple", False)
+        kind = "a list" if is_many else "true or false" if getattr(param, "is_flag", False) else "one value"
+        if kind != _kind(value):
             raise UsageProblem(
                 f"'{key}' of '{path}' must be {kind}, not {value!r:.60}", fix=f"duomo serve --help: --{key}"
             )
-    ctx.default_map = {**(ctx.default_map or {}), **{str(names[key]): value for key, value in given.items()}}
+        # As text, so that it is read as on the command line: click takes 3.7 and true for whole numbers.
+        read[str(param.name)] = [*map(str, value)] if is_many else value if kind == "true or false" else str(value)
+    ctx.default_map = {**(ctx.default_map or {}), **read}
     return path
+
+
+def _kind(value: object) -> str:
+    kinds = {bool: "true or false", list: "a list", dict: "a table"}
+    return kinds.get(type(value), "one value")
 
 
 @click.command("serve")
@@ -82,14 +92,14 @@ def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> Pat
 @click.option(
     "--most-wait",
     default=10.0,
-    type=click.FloatRange(0),
+    type=Finite(0),
     show_default=True,
     help="Most seconds that work may wait; more is refused with 429.",
 )
 @click.option(
     "--slo",
     default=0.0,
-    type=click.FloatRange(0),
+    type=Finite(0),
     metavar="SECONDS",
     help="Seconds in which a request should be answered; 0 for no limit.",
 )

@@ -12,6 +12,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
+from duomo.cli.numbers import Finite
 from duomo.cli.output import settle
 from duomo.cli.stopping import told_to_end
 from duomo.counting import counted
@@ -49,7 +50,7 @@ SHOWN = 10
 )
 @click.option("--epochs", metavar="N", type=int, help="Times that each row is read; 3 when left out.")
 @click.option("--batch", metavar="N", type=int, help="Rows of one update; 16 when left out.")
-@click.option("--lr", metavar="RATE", type=float, help="Highest learning rate; 1e-3 for a head, 5e-5 otherwise.")
+@click.option("--lr", metavar="RATE", type=Finite(), help="Highest learning rate; 1e-3 for a head, 5e-5 otherwise.")
 @click.option("--seed", metavar="N", type=int, help="Seed of the order, of dropout and of new layers; 0 when left out.")
 @click.option("--max-failed", metavar="N", type=int, help="Most rows that may be unusable; 20 when left out.")
 @click.option(

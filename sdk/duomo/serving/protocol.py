@@ -80,6 +80,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._around, self._is_owed = 0, True
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        # Raised in here it is answered with 400. A proxy may go by the address, and all checks here by the header.
+        if not self.url.startswith((b"/", b"*")) and self.url.split(b"/")[2:3] != self._hosts():
+            raise ValueError("the address names another host than the header Host")
+        super().on_headers_complete()
+
     def on_body(self, body: bytes) -> None:
         # Twice: a chunk of five bytes has as many around it.
         self._around = max(0, self._around - 2 * len(body))
@@ -92,6 +98,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._end_look()  # from now on the connection is another protocol's, which asks whether its client is there
         super().handle_websocket_upgrade()
+
+    def _hosts(self) -> list[bytes]:
+        return [value for name, value in self.headers if name == b"host"]
 
     def _listen(self) -> None:
         if self.transport.is_closing():

@@ -217,8 +217,10 @@ def to_options(value: object) -> dict[str, Any]:
 
 
 def to_record(value: object) -> object:
-    """Put bytes in the place of ``data:`` texts of an adapter's record, which is one value or has columns."""
-    return {key: _decoded(each) for key, each in value.items()} if isinstance(value, dict) else _decoded(value)
+    """Put bytes in the place of ``data:`` texts of an adapter's record, however deep in its columns."""
+    if isinstance(value, dict):
+        return {key: to_record(each) for key, each in value.items()}
+    return [to_record(each) for each in value] if isinstance(value, list) else _decoded(value)
 
 
 def _chat(value: object) -> object:

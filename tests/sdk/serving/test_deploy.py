@@ -75,6 +75,8 @@ def test_a_file_of_settings_has_the_names_of_the_options_and_the_command_line_wi
         ("[serve]\nport = 1", "unknown setting 'serve'"),
         ("port = ", "cannot be read"),
         ('config = "other.toml"', "unknown setting 'config'"),
+        ('no-token = "yes"', "must be true or false"),
+        ("max-body = true", "must be one value"),
     ],
 )
 def test_a_setting_that_is_none_is_named(tmp_path, text, words):
@@ -83,11 +85,20 @@ def test_a_setting_that_is_none_is_named(tmp_path, text, words):
     assert words in str(caught.value)
 
 
-def test_a_setting_of_another_kind_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('port = "many"', "'many' is not a valid integer"),
+        ("max-items = 3.7", "'3.7' is not a valid integer"),
+        ("most-wait = nan", "'nan' is not a finite number"),
+        ("slo = inf", "'inf' is not a finite number"),
+    ],
+)
+def test_a_setting_of_another_kind_is_named(tmp_path, text, words):
     path = tmp_path / "serve.toml"
-    path.write_text('port = "many"', "utf-8")
+    path.write_text(text, "utf-8")
     done = CliRunner().invoke(command, ["--config", str(path)])
-    assert "'many' is not a valid integer" in done.output
+    assert words in done.output
 
 
 POD = {"type": "object", "required": ["terminationGracePeriodSeconds", "containers"], "properties": {

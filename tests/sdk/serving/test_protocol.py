@@ -85,6 +85,25 @@ def test_a_body_of_two_lengths_is_refused_and_what_is_behind_it_is_no_request(le
     assert b"200 OK" not in said
 
 
+@pytest.mark.parametrize(
+    ("address", "host", "status"),
+    [
+        (b"http://evil.example/", b"a", b"400"),
+        (b"http://a:80/", b"a", b"400"),
+        (b"http://a@evil.example/", b"a", b"400"),
+        (b"http://evil.example?/a/", b"a", b"400"),
+        (b"http://evil.example", b"a", b"400"),
+        (b"http://a/", b"a\r\nhost: evil.example", b"400"),
+        (b"http://a/", b"a", b"200"),
+        (b"*", b"a", b"200"),
+    ],
+)
+def test_an_address_of_another_host_than_the_header_is_refused(address, host, status):
+    method = b"OPTIONS " if address == b"*" else b"GET "
+    said, _ = say((method + address + b" HTTP/1.1\r\nhost: " + host + b"\r\nconnection: close\r\n\r\n",))
+    assert said.startswith(b"HTTP/1.1 " + status)
+
+
 def test_a_large_body_in_chunks_is_taken_and_the_next_request_too():
     chunk = b"1000\r\n" + b"a" * 4096 + b"\r\n"
     close = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"

@@ -14,9 +14,10 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from duomo.errors import BadInput
 from duomo.serving import unopened
 from duomo.serving.records import AdapterRoutes
-from duomo.serving.wire import WireLimits
+from duomo.serving.wire import WireLimits, to_record
 
 NAME = "fake/slow"
 
@@ -67,6 +68,17 @@ def app_of(slow: Slow) -> tuple[AdapterRoutes, Any]:
     adapters: Any = {NAME: slow}
     routes = AdapterRoutes(adapters, WireLimits(), most_wait_s=1.0)
     return routes, Starlette(routes=[Route("/v1/adapters/{industry}/{name}", routes.judge, methods=["POST"])])
+
+
+def test_files_become_bytes_however_deep_in_a_record():
+    sent = "data:image/png;base64,aGVsbG8="
+    record = {"scan": sent, "views": [sent, {"side": sent, "name": "left"}], "number": 3, "none": None}
+    assert to_record(record) == {
+        "scan": b"hello", "views": [b"hello", {"side": b"hello", "name": "left"}], "number": 3, "none": None
+    }  # fmt: skip
+    assert [to_record(sent), to_record("data:,hello")] == [b"hello", "data:,hello"]
+    with pytest.raises(BadInput, match="base64"):
+        to_record({"views": [{"side": "data:image/png;base64,%"}]})
 
 
 @pytest.mark.parametrize("opens", [

@@ -84,7 +84,7 @@ def loudness(given: object) -> float | None:
     try:
         with sealed():
             audio = Audio.accept(given)
-            samples = audio.samples(audio.sampling_rate)
+            samples = audio.samples()  # the rate of a file is not known before it is read
     except DuomoError:
         return None
     power = float(np.square(samples, dtype=np.float64).mean()) if len(samples) else 0.0
