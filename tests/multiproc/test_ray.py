@@ -255,6 +255,20 @@ def test_an_address_nobody_answers_at_is_an_error_within_seconds():
     assert "ray start --head" in caught.value.fix
 
 
+def test_a_cluster_that_is_not_up_in_time_is_no_mistake_of_duomo(monkeypatch):
+    from duomo.execution.pools.cluster import connect
+
+    def init(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup.")  # as Ray does, bare
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(Unavailable, match="no Ray cluster answers at a cluster of its own") as caught:
+        connect(None)
+    assert caught.value.why == "The current node timed out during startup."
+
+
 def test_without_ray_the_executor_says_what_to_install():
     catalog = fake_catalog()
     spec = catalog.executor("ray")

@@ -8,6 +8,7 @@ import random
 import numpy as np
 import PIL.Image
 import pytest
+import soundfile
 
 import duomo
 from duomo.inputs import Image, Text, TextOrImage
@@ -180,6 +181,9 @@ def test_an_image_is_as_bright_as_its_mean_grey_and_a_clip_as_loud_as_its_power(
     tone = np.sin(np.arange(16_000) / 4).astype(np.float32)
     assert loudness((tone, 16_000)) == pytest.approx(-3.01, abs=0.05)
     assert loudness((tone / 10, 16_000)) == pytest.approx(-23.01, abs=0.05)
+    file = io.BytesIO()
+    soundfile.write(file, np.sin(np.arange(24_000) / 6), 24_000, format="WAV")
+    assert loudness(file.getvalue()) == pytest.approx(-3.01, abs=0.05), "at a rate of its own, which nobody named"
     assert (loudness((0 * tone, 16_000)), brightness(b"no image"), loudness("/etc/hostname")) == (-100, None, None)
 
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
 import duomo
+from duomo.outcome import outcome_of
 from duomo.serving.hosted import Hosted
-from duomo.serving.live.socket import Hearing
+from duomo.serving.live.socket import Hearing, LiveRoutes
 from duomo.serving.live.turns import FRAME_S, Turns
 from duomo.serving.monitoring.metrics import Metrics
 from duomo.serving.wire import WireLimits
@@ -197,6 +199,47 @@ def test_an_unknown_task_is_named(socket):
         assert "'text-classification'" in json.loads(opened.receive_text())["error"]["why"]
         with pytest.raises(WebSocketDisconnect):
             opened.receive_text()
+
+
+def test_what_a_client_has_left_is_taken_back_before_it_is_answered():
+    """It has sent two items, and leaves while the second waits."""
+    task, begun, asked, given = "text-classification", threading.Semaphore(0), [], iter("ab")
+    runner = duomo.load(task, "fake/echo", catalog=fake_catalog(echo_spec()))
+
+    def submit(item, **_):
+        asked.append((item, Future()))
+        begun.release()
+        return asked[-1][1]
+
+    runner.submit = submit  # type: ignore[method-assign]
+
+    class Socket:
+        path_params, scope = {"task": task}, {"headers": [], "query_string": b""}
+
+        async def accept(self):
+            pass
+
+        async def send_text(self, text):
+            assert json.loads(text)["ok"]
+
+        async def receive(self):
+            for text in given:
+                return {"type": "websocket.receive", "text": json.dumps({"input": text})}
+            assert await asyncio.to_thread(lambda: begun.acquire(timeout=30) and begun.acquire(timeout=30))
+            return {"type": "websocket.disconnect", "code": 1001}
+
+    async def converse():
+        hosted = Hosted(runner, Metrics())
+        talking = asyncio.create_task(LiveRoutes({task: hosted}, WireLimits()).live(Socket()))  # type: ignore[arg-type]
+        while not asked:
+            await asyncio.sleep(0.001)
+        asked[0][1].set_result(outcome_of(0, "0", runner("a"), None, runner.meta))
+        await asyncio.wait_for(talking, 30)
+        assert hosted.metrics.value("duomo_cancelled_total", task) == 1
+        assert hosted.admission.waiting_items == 0
+
+    asyncio.run(converse())
+    assert [(item, future.cancelled()) for item, future in asked] == [("a", False), ("b", True)]
 
 
 def test_a_foreign_page_opens_no_websocket(serve):

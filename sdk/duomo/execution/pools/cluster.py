@@ -70,7 +70,7 @@ def connect(address: str | None) -> bool:
     dashboard = False if address is None else None
     try:
         ray.init(address, include_dashboard=dashboard, logging_level="error", log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # a node that is not up in time is a bare one of Ray's
         raise _no_answer(address or "a cluster of its own", str(error)) from error
     return True
 

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
-from duomo.outcome import ItemError, spelled
+from duomo.outcome import spelled
 from duomo.serving.hosted import Hosted
+from duomo.serving.live.messages import Messages, parse_message, parse_object, send, send_error
 from duomo.serving.live.turns import Turn, Turns
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.refusal import TooBusy
 from duomo.serving.routes import caller_of, check_body, check_names, deadline_of
-from duomo.serving.wire import WireLimits, check_query, parse_json, to_item, to_options
+from duomo.serving.wire import WireLimits, check_query, to_item, to_options
 
 PARTIAL_S = 1.0
 """New speech after which a turn is written down again."""
@@ -89,28 +88,32 @@ class LiveRoutes:
                 await socket.close(POLICY if isinstance(error, UnknownTask) else BAD_DATA)
 
     async def _answer(self, socket: WebSocket, hosted: Hosted[Any]) -> None:
-        while (message := await received(socket, self._stop)) is not None:
+        messages = Messages(socket, self._stop)
+        while (message := await messages.next()) is not None:
             body = parse_object(message, self._limits)
             if body.get("end"):
                 return
-            try:
-                check_body(body, "input", hosted.runner.meta.model)
-                with sealed():
-                    item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
-                deadline_s, caller = deadline_of(socket, body), caller_of(socket)
-                hosted.admit(size_of(item), caller)
-                if hosted.task.name == "text-generation":
-                    stream = hosted.stream(item, options, deadline_s=deadline_s, caller=caller)
-                    async with contextlib.aclosing(stream) as parts:
-                        part: Any
-                        async for part in parts:
-                            await send(socket, "text", text=part.text, finish_reason=part.finish_reason)
-                    await send(socket, "done")
-                else:
-                    outcome = await hosted.run(item, options, deadline_s=deadline_s, caller=caller)
-                    await socket.send_text('{"type": "outcome", ' + spelled(outcome.to_json())[1:])
-            except DuomoError as error:  # of this item: the next may be better
-                await send_error(socket, error)
+            await messages.while_there(self._answer_one(socket, hosted, body))
+
+    async def _answer_one(self, socket: WebSocket, hosted: Hosted[Any], body: dict[str, Any]) -> None:
+        try:
+            check_body(body, "input", hosted.runner.meta.model)
+            with sealed():
+                item, options = to_item(body["input"], hosted.task.Input), to_options(body.get("options"))
+            deadline_s, caller = deadline_of(socket, body), caller_of(socket)
+            hosted.admit(size_of(item), caller)
+            if hosted.task.name == "text-generation":
+                stream = hosted.stream(item, options, deadline_s=deadline_s, caller=caller)
+                async with contextlib.aclosing(stream) as parts:
+                    part: Any
+                    async for part in parts:
+                        await send(socket, "text", text=part.text, finish_reason=part.finish_reason)
+                await send(socket, "done")
+            else:
+                outcome = await hosted.run(item, options, deadline_s=deadline_s, caller=caller)
+                await socket.send_text('{"type": "outcome", ' + spelled(outcome.to_json())[1:])
+        except DuomoError as error:  # of this item: the next may be better
+            await send_error(socket, error)
 
 
 class Hearing:
@@ -125,7 +128,7 @@ class Hearing:
 
     def __init__(self, socket: WebSocket, hosted: Hosted[Any], limits: WireLimits, stop: asyncio.Event) -> None:
         self._socket = socket
-        self._stop = stop
+        self._messages = Messages(socket, stop)
         self._hosted = hosted
         self._limits = limits
         self._finals: asyncio.Queue[Turn | None] = asyncio.Queue(MOST_FINALS)
@@ -138,7 +141,7 @@ class Hearing:
 
     async def listen(self) -> None:
         """Hear it to its end. Raises `BadInput` for a message of another kind."""
-        message = await received(self._socket, self._stop)
+        message = await self._messages.next()
         if message is None:
             return
         head = parse_object(message, self._limits)
@@ -162,7 +165,7 @@ class Hearing:
         import numpy as np
 
         while True:
-            message = await received(self._socket, self._stop)
+            message = await self._messages.next()
             if message is None or message.get("text") is not None:
                 if message is not None and not self._is_end(message["text"]):
                     raise BadInput(
@@ -232,50 +235,3 @@ class Hearing:
             await send_error(self._socket, outcome.error)
         elif outcome.result.text or turn.is_over:
             await send(self._socket, kind, text=outcome.result.text, **at)
-
-
-async def send(socket: WebSocket, kind: str, **words: str | float | bool | None) -> None:
-    """Send one event."""
-    await socket.send_text(json.dumps({"type": kind, **words}, ensure_ascii=False))
-
-
-async def send_error(socket: WebSocket, error: DuomoError | ItemError) -> None:
-    """Send an error, with its code, what, why and fix."""
-    words = (error if isinstance(error, ItemError) else ItemError.of(error)).to_dict()
-    await socket.send_text(spelled(json.dumps({"type": "error", "error": words}, ensure_ascii=False)))
-
-
-async def received(socket: WebSocket, stop: asyncio.Event) -> Message | None:
-    """Wait for a message; None once the server is shut down. Raises `WebSocketDisconnect` where the client leaves."""
-    receiving, stopping = asyncio.create_task(socket.receive()), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait((receiving, stopping), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.cancel()
-        if not receiving.done():
-            receiving.cancel()
-    if receiving.cancelled() or not receiving.done():
-        return None
-    message = receiving.result()
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message.get("code", 1000))
-    return message
-
-
-def parse_object(message: Message, limits: WireLimits) -> dict[str, Any]:
-    """Return the JSON object of a message. Raises `BadInput` for anything else."""
-    if message.get("text") is None:
-        raise BadInput("bytes came where a JSON text is expected", fix='{"input": …, "options": {…}}')
-    return parse_message(message["text"], limits)
-
-
-def parse_message(text: str, limits: WireLimits) -> dict[str, Any]:
-    """Parse a message. Raises `BadInput` where it is not a JSON object, or longer than a body may be."""
-    if len(text) > limits.body_bytes:
-        raise BadInput(
-            f"the message has {len(text):,} characters", why=f"the limit is {limits.body_bytes:,}", fix="cut it up"
-        )
-    body = parse_json(text, limits.json_depth)
-    if not isinstance(body, dict):
-        raise BadInput("the message is not a JSON object", fix='{"input": …, "options": {…}}')
-    return body
