@@ -209,6 +209,13 @@ class Reading:
                 why="it is for one label a row, by cross-entropy",
                 fix="leave smoothing out",
             )
+        if self.recipe.only_answers and not (model.marks_answers and not model.regroups):
+            raise BadOption(
+                f"recipe: only_answers cannot be for '{self.start.reference}'",
+                why="it is for chats, and a decoder that has learned already",
+                fix="task 'text-generation', model=…, rows with messages; or leave only_answers out",
+            )
+        model.only_answers = self.recipe.only_answers
         model.augmentations, model.smoothing = self.recipe.augment, self.recipe.smoothing
         return model
 

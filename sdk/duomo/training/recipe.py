@@ -36,6 +36,7 @@ ELSEWHERE: Mapping[str, str] = {
     "early_stopping_patience": "patience",
     **dict.fromkeys(("metric_for_best_model", "monitor", "eval_metric"), "best"),
     **dict.fromkeys(("gradient_checkpointing", "grad_checkpointing"), "recompute=True"),
+    **dict.fromkeys(("assistant_only_loss", "completion_only_loss", "train_on_responses_only"), "only_answers=True"),
     **dict.fromkeys(("bf16", "fp16", "amp"), "precision='bfloat16'; there is no float16, which needs losses scaled"),
     **dict.fromkeys(
         ("save_steps", "save_strategy", "save_total_limit"), "checkpoint_s; the last and the best are kept"
@@ -73,6 +74,8 @@ class Recipe:
     smoothing: float = 0.0
     """Share of each label that is spread over all of them, right one included, while it is learned (Szegedy et al.
     2016); scores are without it."""
+    only_answers: bool = False
+    """Learn, and score, of a chat the messages of the assistant alone; the rest is read and has no loss."""
     clean: tuple[str, ...] = ()
     """Steps done on the rows before anything else: strip, nfc, drop_duplicates, drop_conflicts."""
     augment: tuple[str, ...] = ()
@@ -120,7 +123,8 @@ class Recipe:
         self._check("clip", is_bound, "a number above 0, or None (null)")
         self._check("hang_s", self.hang_s is None or 1 <= _number(self.hang_s) < INFINITY, "1 second or more")
         self._check("smoothing", 0 <= _number(self.smoothing) < 1, "a share of each label, from 0 to less than 1")
-        self._check("recompute", isinstance(self.recompute, bool), "True or False")
+        for name in ("recompute", "only_answers"):
+            self._check(name, isinstance(getattr(self, name), bool), "True or False")
         self._check("best", self.best is None or isinstance(self.best, str), "the name of a score, such as loss")
         self._check("warmup", 0 <= _number(self.warmup) < 1, "a share of the steps, from 0 to less than 1")
         for name in ("decay", "checkpoint_s"):

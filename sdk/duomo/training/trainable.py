@@ -68,6 +68,10 @@ class Trainable(Named, ABC, Generic[In]):
     """What `fit_statistics` found that a person should know; it is reported with the findings."""
     augmentations: Sequence[str] = ()
     """Those of `varieties` that the recipe asks for."""
+    marks_answers: ClassVar[bool] = False
+    """Whether it can learn of a chat the answers alone: `only_answers`."""
+    only_answers: bool = False
+    """Whether the recipe asks for that."""
     smoothing: float = 0.0
     """Share of each label that is spread over all of them while it is learned."""
 

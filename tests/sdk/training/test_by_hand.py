@@ -145,7 +145,12 @@ def test_a_score_that_the_task_has_not_is_refused_before_the_first_step(fit, row
 
 @pytest.mark.parametrize(
     ("name", "fix"),
-    [("learning_rate", "lr"), ("gradient_accumulation_steps", "micro"), ("bf16", "precision='bfloat16'")],
+    [
+        ("learning_rate", "lr"),
+        ("gradient_accumulation_steps", "micro"),
+        ("bf16", "precision='bfloat16'"),
+        ("assistant_only_loss", "only_answers"),
+    ],
 )
 def test_names_of_other_trainers_are_answered_with_those_of_a_recipe(name, fix):
     with pytest.raises(UsageProblem, match=f"a recipe has no '{name}'") as caught:
@@ -162,3 +167,9 @@ def test_a_training_from_before_a_setting_had_a_name_goes_on(fit, rows):
     del about["record"]["fingerprint"]["recipe.smoothing"]
     (done.folder / "fit.json").write_text(json.dumps(about))
     assert fit(rows, resume=True).record["steps"] == done.record["steps"]
+
+
+def test_only_answers_is_refused_where_there_are_no_chats(fit, rows):
+    with pytest.raises(BadOption, match="only_answers cannot be for 'toys/letters'") as caught:
+        fit(rows, only_answers=True)
+    assert "text-generation" in caught.value.fix

@@ -39,6 +39,7 @@ from duomo.training.optimizers import rate
         ({"batch": [16]}, "batch"),
         ({"smoothing": 1.0}, "smoothing"),
         ({"recompute": "yes"}, "recompute"),
+        ({"only_answers": 1}, "only_answers"),
         ({"best": 3}, "best"),
     ],
 )

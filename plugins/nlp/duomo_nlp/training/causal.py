@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from duomo import Prompt, WeightsRef, pretrained
+from duomo.errors import BadInput
 from duomo.model import Features
 from duomo.training import IGNORED, Losses, Parts, Trainable
 from duomo.vocabulary import refuse_rowless
@@ -34,7 +35,7 @@ class Batch(NamedTuple):
     ids: Tensor
     """(B, L), padded with zeros."""
     wanted: Tensor
-    """(B, L), `IGNORED` for padding."""
+    """(B, L), `IGNORED` for padding, and for what is no answer where answers alone are learned."""
 
 
 class Output(NamedTuple):
@@ -50,6 +51,7 @@ class Causal(Trainable[Prompt]):
 
     kind = "none"
     batch_budget = BUDGET
+    marks_answers = True
     scratch: ClassVar[Mapping[str, Mapping[str, object]]] = dict.fromkeys(("llama", "gpt2"), SIZES)
     network: Any
     size: Size
@@ -103,11 +105,16 @@ class Causal(Trainable[Prompt]):
             encoding = self.tokenizer.encode(self._text(item), add_special_tokens=not has_special)
             ids: list[int] = encoding.ids
             end = self.wrapper.eos_token_id
-            if not self.block and end is not None and ids[-1:] != [end]:
+            # Its end, too, maybe before a line break; the first token may be the same one.
+            is_ended = ids[-1:] == [end] or (has_special and end in ids[1:])
+            if not self.block and end is not None and not is_ended:
                 ids = [*ids, end]
             is_long = not self.block and len(ids) > self.limit
             is_unknown = mostly_unknown(encoding, self.wrapper.unk_token_id)
-            found.append({"ids": ids[: self.limit] if is_long else ids, "truncated": is_long, "unknown": is_unknown})
+            ids = ids[: self.limit] if is_long else ids
+            found.append({"ids": ids, "truncated": is_long, "unknown": is_unknown})
+            if self.only_answers:
+                found[-1]["answers"] = self._answers(item, encoding, len(ids))
         return found
 
     def regroup(self, features: Sequence[Features]) -> list[tuple[int, Features]]:
@@ -127,7 +134,10 @@ class Causal(Trainable[Prompt]):
         ids = torch.zeros(len(features), longest, dtype=torch.long)
         wanted = torch.full_like(ids, IGNORED)
         for row, each in enumerate(features):
-            ids[row, : len(each["ids"])] = wanted[row, : len(each["ids"])] = torch.tensor(each["ids"])
+            size = len(each["ids"])
+            ids[row, :size] = torch.tensor(each["ids"])
+            learned = torch.tensor(each.get("answers", [True] * size))
+            wanted[row, :size] = ids[row, :size].where(learned, IGNORED)
         return Batch(ids, wanted)
 
     def logits(self, batch: Batch) -> Output:
@@ -143,10 +153,47 @@ class Causal(Trainable[Prompt]):
             self.network.save_pretrained(folder)
             self.wrapper.save_pretrained(folder)
 
+    def _answers(self, item: Prompt, encoding: Encoding, size: int) -> list[bool]:
+        """Which of `size` tokens have a character of the assistant's messages, or of the sign of their end."""
+        spans = self._spans(item)
+        marks = [any(first < end and start < last for first, last in spans) for start, end in encoding.offsets]
+        # The token of the end that was added belongs to what it ends.
+        marks += [item.messages[-1]["role"] == "assistant"] * (size - len(marks))
+        if not any(marks[1:size]):  # nothing goes before the first
+            why = "its answers lie behind what the model reads" if any(marks) else "no message is the assistant's"
+            raise BadInput("this row has no answer to learn", why=why, fix="leave it out, or only_answers=False")
+        return marks[:size]
+
+    def _spans(self, item: Prompt) -> list[tuple[int, int]]:
+        """From where to where in the text the messages of the assistant are: behind what asks for them."""
+        if item.text or not self.wrapper.chat_template:
+            raise BadInput(
+                "only_answers needs messages and a chat template",
+                why="this row is a text" if item.text else "the checkpoint has no template, so that no role is written",
+                fix='a column messages: [{"role": "user", "content": "…"}, …]; or only_answers=False',
+            )
+        text, spans = self._text(item), []
+        for at, message in enumerate(item.messages):
+            if message["role"] != "assistant":
+                continue
+            asked, answered = (self._written(item.messages[:end], asks=end == at) for end in (at, at + 1))
+            if not (text.startswith(answered) and answered.startswith(asked)):
+                raise BadInput(
+                    f"the chat template writes message {at + 1} otherwise when others follow or go before",
+                    why="which of its tokens are the answer cannot be told",
+                    fix="end the chat with that message, or only_answers=False",
+                )
+            spans.append((len(asked), len(answered)))
+        return spans
+
     def _text(self, item: Prompt) -> str:
         """The text, or the chat as the checkpoint's template writes it."""
         if item.text:
             return item.text
         if not self.wrapper.chat_template:
             return "\n".join(message["content"] for message in item.messages)
-        return str(self.wrapper.apply_chat_template(list(item.messages), tokenize=False))
+        return self._written(item.messages)
+
+    def _written(self, messages: Sequence[dict[str, str]], *, asks: bool = False) -> str:
+        """A chat as the template writes it; `asks` adds what an answer goes on from."""
+        return str(self.wrapper.apply_chat_template(list(messages), add_generation_prompt=asks, tokenize=False))
