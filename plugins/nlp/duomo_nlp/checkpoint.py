@@ -11,7 +11,7 @@ from tokenizers import Encoding, Tokenizer, processors
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from duomo import WeightsRef, pretrained
-from duomo.errors import WeightsMissing, WrongTask
+from duomo.errors import WeightsMissing, WeightsProblem, WrongTask
 
 UNLIMITED = 1_000_000
 """Tokenizers that know no limit say so with an absurdly large number."""
@@ -23,7 +23,21 @@ def load_network(
     auto: object, weights: WeightsRef, device: torch.device, dtype: torch.dtype, unused: tuple[str, ...] = ()
 ) -> Any:
     """The network on its device; tensors that begin with one of `unused` are never read and may be missing."""
-    return pretrained.load_network(auto, weights, dtype=dtype, may_miss=unused).to(device)
+    network = pretrained.load_network(auto, weights, dtype=dtype, may_miss=unused)
+    check_language(network)
+    return network.to(device)
+
+
+def check_language(network: PreTrainedModel) -> None:
+    """Raise `WeightsProblem` for an X-MOD that does not say by which language's adapters it reads: each text fails."""
+    config: Any = network.config
+    if config.model_type == "xmod" and config.default_language not in config.languages:
+        raise WeightsProblem(
+            f"'{network.name_or_path}' does not say which language it reads",
+            why=f"its config.json has default_language {config.default_language}, and adapters for "
+            + ", ".join(config.languages),
+            fix=f'write one of them into a copy of config.json: "default_language": "{config.languages[0]}"',
+        )
 
 
 def check_positions(network: PreTrainedModel) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from transformers import AutoModelForMaskedLM, AutoTokenizer, pipeline
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, XmodConfig, pipeline
 
 import duomo
 from duomo.errors import BadOption, WeightsProblem
@@ -95,3 +96,17 @@ def test_a_tokenizer_without_a_mask_is_refused(checkpoint: Make) -> None:
     folder = checkpoint("bert", AutoModelForMaskedLM)
     with pytest.raises(WeightsProblem, match="no mask token"):
         duomo.load("fill-mask", f"dir:{folder}", device="cpu")
+
+
+@pytest.mark.parametrize("language", [None, "fi"])
+def test_a_network_that_does_not_say_which_language_it_reads_is_refused_at_load(
+    checkpoint: Make, language: str | None
+) -> None:
+    folder = checkpoint("roberta", AutoModelForMaskedLM)
+    sizes: Any = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    known = AutoConfig.from_pretrained(folder)
+    config = XmodConfig(vocab_size=known.vocab_size, languages=["en"], default_language=language, **sizes)
+    AutoModelForMaskedLM.from_config(config).save_pretrained(folder)
+    with pytest.raises(WeightsProblem, match="does not say which language it reads") as caught:
+        duomo.load("fill-mask", f"dir:{folder}", device="cpu")
+    assert '"default_language": "en"' in caught.value.fix

@@ -22,7 +22,7 @@ from duomo.model import Features
 from duomo.training import IGNORED, Losses, Parts, Trainable
 from duomo.vocabulary import refuse_rowless
 from duomo_nlp import parallel
-from duomo_nlp.checkpoint import load_tokenizer, max_tokens, mostly_unknown
+from duomo_nlp.checkpoint import load_network, load_tokenizer, max_tokens, mostly_unknown
 from duomo_nlp.training.scratch import SIZES, Size, blocks, decoder, new_tokenizer
 
 BUDGET = 4096
@@ -64,7 +64,7 @@ class Causal(Trainable[Prompt]):
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
         del labels
-        network = pretrained.load_network(AutoModelForCausalLM, weights, dtype=dtype).to(device)
+        network = load_network(AutoModelForCausalLM, weights, device, dtype)
         wrapper, tokenizer = load_tokenizer(weights)
         refuse_rowless(network, wrapper)
         return cls(network, wrapper, tokenizer, max_tokens(network, wrapper, weights))

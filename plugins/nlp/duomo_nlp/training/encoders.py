@@ -20,7 +20,7 @@ from duomo.model import Features
 from duomo.training import Parts, Trainable
 from duomo.vocabulary import refuse_rowless
 from duomo_nlp import parallel
-from duomo_nlp.checkpoint import load_tokenizer, max_tokens, mostly_unknown
+from duomo_nlp.checkpoint import check_language, load_tokenizer, max_tokens, mostly_unknown
 from duomo_nlp.encoders import packed
 from duomo_nlp.encoders.encoder import types_of
 from duomo_nlp.encoders.heads import hidden_states
@@ -62,6 +62,7 @@ class EncoderTrainer(Trainable[In]):
     @classmethod
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
         network, is_new = open_network(cls.auto, weights, labels, dtype, numbers=cls.numbers)
+        check_language(network)
         notes = pretrained.say_one_label(network) if labels else []
         network = network.to(device)
         if cls.numbers == 1:
