@@ -106,9 +106,13 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
         secret: bytes | str | None = None,
         known: Sequence[str] = (),
     ) -> None:
-        """As every adapter; `known` are columns that are known before anybody leaves, whatever they tell."""
+        """As every adapter; `known` are columns that are known before anybody leaves, whatever they tell.
+
+        Those that a fitted model was told of are known, too.
+        """
         super().__init__(runner=runner, artifacts=artifacts, secret=secret)
-        self.known = tuple(known)
+        model = self.artifacts.get("model")
+        self.known = tuple(dict.fromkeys([*known, *(model.known if isinstance(model, Logistic) else ())]))
 
     def guards(self, phase: str) -> Sequence[Guard]:
         if phase == "dataset":
@@ -206,11 +210,11 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
                 except BadInput:  # a number that is none; what is wrong with it is said where it is mapped
                     continue
                 answers.append(label)
-        model = Logistic.fit(rows, labels)
+        model = Logistic.fit(rows, labels).model_copy(update={"known": [*self.known]})
         calibrator = Sigmoid.fit(scores, answers, event="churn")
         kept = {name: each for name, each in self.artifacts.items() if name == "policy"}
         artifacts: dict[str, Artifact] = {"model": model, "calibrator": calibrator, **kept}
-        fitted = type(self)(artifacts=artifacts, secret=self.secret, known=self.known)
+        fitted = type(self)(artifacts=artifacts, secret=self.secret)
         fitted.origin = self.origin
         return fitted
 

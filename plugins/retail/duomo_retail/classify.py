@@ -74,6 +74,8 @@ class Logistic(Artifact):
     kind: ClassVar[str] = "retail.logistic/1"
     intercept: float
     terms: list[Term]
+    known: list[str] = pydantic.Field(default_factory=list)
+    """Columns that whoever fitted it said are known before the event, whatever they tell."""
 
     @classmethod
     def fit(cls, rows: Sequence[Row], labels: Sequence[float]) -> Self:

@@ -11,7 +11,10 @@ FEW = 16
 
 
 def best_labels(scores: Tensor, labels: Sequence[str], top_k: int | None) -> list[Classification]:
-    """The `top_k` best of `labels` (all when None) for each row of `scores` (B, labels), best first."""
+    """The `top_k` best of `labels` (all when None) for each row of `scores` (B, labels), best first.
+
+    Of many labels, those with one score stand in any order: to keep theirs takes thirty times as long.
+    """
     if len(labels) <= FEW:
         return [Classification.ranked(labels, row, top_k) for row in scores.tolist()]
     best, indices = scores.topk(min(top_k or len(labels), len(labels)))

@@ -174,6 +174,15 @@ def test_a_column_that_tells_who_left_is_refused(name: str, make: Any, words: st
     assert name in {each.column for each in kept.artifacts["model"].terms}  # type: ignore[attr-defined]
 
 
+def test_a_fitted_model_that_was_saved_remembers_what_is_known(tmp_path: Path) -> None:
+    rows = subscribers(status=lambda leaves, draw: "gone" if leaves else "here")
+    fitted = Churn(known=["status"]).fit(Churn().records(rows))
+    fitted.save(tmp_path)
+    again = Churn.load(tmp_path)
+    assert again.known == ("status",)
+    assert again.evaluate(rows).metrics == fitted.evaluate(rows).metrics
+
+
 def test_columns_that_only_go_with_leaving_are_no_leak_and_a_report_says_what_is() -> None:
     calls: dict[str, Any] = {"calls": lambda leaves, draw: float(draw.poisson(2 if leaves else 1))}
     fitted = Churn().fit(Churn().records(subscribers(**calls)))
