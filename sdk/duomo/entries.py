@@ -8,6 +8,7 @@ from pathlib import Path
 
 from duomo.errors import DuomoError, UsageProblem
 from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
+from duomo.execution.items import Row, id_of
 from duomo.inputs import Audio, Image
 from duomo.inputs.owned import owned
 from duomo.outcome import ItemError
@@ -33,9 +34,18 @@ class Entries:
         self._kind = kind
 
     def of(self, items: Iterable[object]) -> Iterator[Entry | Flush]:
-        """One entry an item, numbered from 0; a `FLUSH` passes through. Items that a list holds are not copied."""
+        """One entry an item, numbered from 0; a `FLUSH` passes through. Items that a list holds are not copied.
+
+        A row that has an ``id`` gives it to its entry.
+        """
         number, is_kept = itertools.count(), isinstance(items, list | tuple)
-        return (FLUSH if item is FLUSH else self.one(next(number), item, is_kept=is_kept) for item in items)
+        for item in items:
+            if item is FLUSH:
+                yield FLUSH
+                continue
+            own, value = item if type(item) is Row else (id_of(item) if isinstance(item, dict) else "", item)
+            entry = self.one(next(number), value, is_kept=is_kept)
+            yield entry._replace(id=own) if own else entry
 
     def one(self, index: int, value: object, *, is_kept: bool = False) -> Entry:
         """Make an entry that holds the accepted item, or the error that it is refused with.

@@ -121,7 +121,7 @@ class OutcomeBase(Generic[R_co]):
     index: int
     """Position in the input."""
     id: str
-    """The file's name, or the position as text."""
+    """The row's own ``id``, else the file's name, else the position as text."""
     result: R_co | None
     error: ItemError | None
     meta: Meta

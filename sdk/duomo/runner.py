@@ -191,7 +191,7 @@ class Runner(Called, Generic[R_co]):
             items: any iterable of what the task takes, a table (`column`) or a data set with ``__getitem__`` and
                 ``__len__``. After a `duomo.FLUSH` among them nothing more is read until all before it were given
                 out; it has no outcome.
-            column: of a table of pandas, polars, pyarrow or `datasets`, the one that holds the items.
+            column: of a table of pandas, polars, pyarrow or `datasets`, the one of the items; ``id`` names them.
             key: the part of each row that is the item: a name, a position, or a function of the row.
             batch_size: items in one forward pass at most; the model's own when left out.
             max_failed: more failed items than this end the run.

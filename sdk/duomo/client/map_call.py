@@ -14,6 +14,7 @@ from duomo.client.encode import Json, encode_item
 from duomo.client.replies import Line, line_class
 from duomo.counting import counted
 from duomo.errors import InputTooLarge, ServerBusy, ServerLost
+from duomo.execution.items import id_of
 from duomo.outcome import Failure, ItemError, Meta, Outcome
 from duomo.tasks.base import Result
 from duomo.threads import AheadThreads
@@ -87,9 +88,9 @@ class MapCall(Generic[R]):
                 accepted = self._task.Input.accept(item)
                 body = json.dumps(encode_item(accepted))
                 self._check_size(len(body))
-                return Sent(index, getattr(accepted, "name", "") or str(index), body)
+                return Sent(index, id_of(item) or getattr(accepted, "name", "") or str(index), body)
             except Exception as error:  # of this item, whatever a plugin's input class raises
-                return Sent(index, str(index), "", ItemError.of(error))
+                return Sent(index, id_of(item) or str(index), "", ItemError.of(error))
         return None
 
     def _check_size(self, num_bytes: int) -> None:

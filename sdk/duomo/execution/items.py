@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, TypeAlias, cast
+from typing import NamedTuple, Protocol, TypeAlias, cast
 
 from duomo.errors import BadInput, UsageProblem, did_you_mean
 from duomo.execution.base import FLUSH
 
 Key: TypeAlias = str | int | Callable[[object], object]
 """Which part of a row is the item: a name, a position, or a function of the row."""
+
+
+class Row(NamedTuple):
+    """An item that was taken out of a row, and the row's own id."""
+
+    id: str
+    item: object
+
+
+def id_of(row: object) -> str:
+    """The id that a row has of its own, a text or a whole number, as text; empty where it has none."""
+    own = row.get("id") if isinstance(row, Mapping) else None
+    return str(own) if isinstance(own, str | numbers.Integral) and not isinstance(own, bool) else ""
 
 
 class _Table(Protocol):
@@ -36,6 +50,8 @@ def items_of(items: object, column: str | None = None, key: Key | None = None) -
     """
     if column is not None and key is not None:
         raise UsageProblem("column= and key= say the same twice", fix="column= for a table, key= for rows")
+    inner = getattr(items, "iterable", items)  # tqdm's bars name so what they go over
+    _check_wrapped(inner, column, is_bar=inner is not items)
     if hasattr(items, "collect"):
         fix = f'map(table.collect(), column="{column or "text"}")'
         raise UsageProblem(f"this {type(items).__name__} holds no rows yet", why="it is a query", fix=fix)
@@ -47,7 +63,26 @@ def items_of(items: object, column: str | None = None, key: Key | None = None) -
     return rows if key is None else _parts(rows, key)
 
 
+def _check_wrapped(inner: object, column: str | None, is_bar: bool) -> None:
+    """Raise `UsageProblem` for a bar over a table, which gives names of columns, and for a loader of batches."""
+    if getattr(inner, "batch_sampler", None) is not None and hasattr(inner, "dataset"):
+        # A batch may look like one item: a few mono recordings like one of as many channels.
+        raise UsageProblem(
+            f"map() takes items, and this {type(inner).__name__} gives batches",
+            why="batches are made after each item was checked, and a bad item costs no other its result",
+            fix=f"map(loader.dataset, batch_size={getattr(inner, 'batch_size', None) or 32})",
+        )
+    if is_bar and _columns(inner) is not None and not _gives_rows(inner):
+        raise UsageProblem(
+            "map() was given a progress bar over a table",
+            why="iterating a table gives the names of its columns, and not its rows",
+            fix=f'map(table, column="{column or "text"}", progress=True)',
+        )
+
+
 def _rows(items: object) -> Iterable[object]:
+    if getattr(items, "shape", None) == ():  # an array of one item, that cannot be iterated
+        items = items.item()  # type: ignore[attr-defined]
     if not isinstance(items, str | bytes | bytearray | Path | Mapping):
         if hasattr(items, "to_pylist"):  # an array of pyarrow, whose own iteration gives scalars of pyarrow
             return map(_plain, cast(Iterable[object], items))
@@ -69,6 +104,9 @@ def _many_instead(items: object) -> str:
     if isinstance(items, str | Path) and os.path.isdir(items):
         return f"the files of a folder: runner.map(sorted(pathlib.Path({str(items)!r}).iterdir()))"
     if isinstance(items, Mapping):
+        table = next((name for name, value in items.items() if hasattr(value, "column_names")), None)
+        if table is not None:  # the parts of a data set of `datasets`
+            return f'one of its parts: runner.map(data[{table!r}], column="text")'
         return "of its values: runner.map(items.values()); for one item call the runner: runner(item)"
     if hasattr(items, "__aiter__"):
         return (
@@ -110,7 +148,18 @@ def _column(items: object, columns: list[str], column: str | None) -> Iterable[o
             why=did_you_mean(column, columns) or f"its columns are {shown}",
             fix="name one of them",
         )
-    return map(_plain, cast(_Table, items)[column])
+    if columns.count(column) > 1:
+        why = "which of them is meant is unknown"
+        raise UsageProblem(f"this table has {columns.count(column)} columns '{column}'", why=why, fix="rename one")
+    if column == "id" or columns.count("id") != 1:
+        return _cells(items, columns, column)
+    ids = ({"id": own} for own in _cells(items, columns, "id"))
+    return (Row(id_of(own), cell) for own, cell in zip(ids, _cells(items, columns, column), strict=True))
+
+
+def _cells(items: object, columns: list[str], column: str) -> Iterable[object]:
+    place = getattr(items, "iloc", None)  # of pandas, where the name of a column need not be a text
+    return map(_plain, cast(_Table, items)[column] if place is None else place[:, columns.index(column)])
 
 
 _LIKELY = ("text", "sentence", "review", "content", "body", "image", "picture", "photo", "path", "file", "audio", "url")
@@ -124,7 +173,8 @@ def _plain(value: object) -> object:
 
 def _parts(rows: Iterable[object], key: Key) -> Iterator[object]:
     for row in rows:
-        yield row if row is FLUSH else _part(row, key)
+        own = row._asdict() if hasattr(row, "_asdict") else row
+        yield row if row is FLUSH else Row(id_of(own), _part(row, key))
 
 
 def _part(row: object, key: Key) -> object:

@@ -1,6 +1,7 @@
 """What many items may be: iterables, tables with a column, map-style data sets, rows of which one part is the item."""
 
 import pathlib
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -135,3 +136,93 @@ def test_rows_that_are_named_tuples_have_parts_by_name_and_by_place(runner):
     assert names(runner.map(table.itertuples(index=False), key=1)) == ["fine", "good"]
     [missing] = runner.map(table.head(1).itertuples(), key="txt")
     assert missing.error.fix == "Did you mean 'text'?"
+
+
+def ids(outcomes) -> list[str]:
+    return [outcome.id for outcome in outcomes]
+
+
+@pytest.mark.parametrize("table", tables(), ids=lambda table: type(table).__module__.partition(".")[0])
+def test_a_row_of_a_table_keeps_its_id(runner, table):
+    assert ids(runner.map(table, column="text")) == ["1", "2"]
+    assert ids(runner.map(table, column="id")) == ["0", "1"]
+
+
+def test_a_row_keeps_its_id_whatever_takes_the_item_out_of_it(runner):
+    rows = [{"id": "a", "text": "fine"}, duomo.FLUSH, {"id": None, "text": "poor"}, {"id": 7, "txt": ""}, {"id": True}]
+    assert ids(runner.map(rows)) == ids(runner.map(rows, key="text")) == ["a", "1", "7", "3"]
+    assert ids(runner.map(iter(rows), key=lambda row: row["text"])) == ["a", "1", "7", "3"]
+    assert ids(runner.map(tables()[0].itertuples(), key="text")) == ["1", "2"]
+    assert ids(runner.map(Hub(), column="text")) == ["0", "1"]
+
+
+def test_a_store_by_position_is_gone_on_with_by_ids(runner, tmp_path):
+    texts = ["fine", "poor"]
+    before = list(runner.map(texts, store=tmp_path / "run.duomo"))
+    after = list(runner.map(tables()[0], column="text", store=tmp_path / "run.duomo"))
+    assert ids(after) == ["1", "2"]
+    assert [each.meta.ms for each in after] == [each.meta.ms for each in before]
+
+
+def test_a_column_is_found_by_its_name_though_that_is_no_text_and_two_of_one_name_are_refused(runner):
+    import pandas
+
+    cells = [["fine", "good"], ["poor", "bad"]]
+    assert names(runner.map(pandas.DataFrame(cells), column="0")) == ["fine", "poor"]
+    levels = pandas.DataFrame(cells, columns=pandas.MultiIndex.from_tuples([("a", "text"), ("b", "text")]))
+    assert names(runner.map(levels, column="('b', 'text')")) == ["good", "bad"]
+    with pytest.raises(UsageProblem, match="this table has 2 columns 'text'"):
+        runner.map(pandas.DataFrame(cells, columns=["text", "text"]), column="text")
+
+
+@pytest.mark.parametrize("kind", ["string", "string[pyarrow]", "category", "arrow"])
+def test_a_missing_cell_of_any_kind_of_column_is_an_error_of_its_own(runner, kind):
+    import pandas
+    import pyarrow
+
+    dtype = pandas.ArrowDtype(pyarrow.string()) if kind == "arrow" else kind
+    table = pandas.DataFrame({"text": ["fine", None, "poor"]}).astype({"text": dtype})
+    wanted = ["fine", "a text is expected, and there is none", "poor"]
+    assert names(runner.map(table, column="text")) == names(runner.map(table["text"])) == wanted
+
+
+def test_a_bar_over_a_table_is_refused_and_one_over_items_is_not(runner):
+    tqdm = pytest.importorskip("tqdm").tqdm
+    with pytest.raises(UsageProblem, match="a progress bar over a table") as caught:
+        runner.map(tqdm(tables()[0], disable=True))
+    assert caught.value.fix == 'map(table, column="text", progress=True)'
+    assert names(runner.map(tqdm(["fine", "poor"], disable=True))) == ["fine", "poor"]
+
+
+def test_a_loader_of_batches_is_refused_and_one_of_items_is_not(runner):
+    from torch.utils.data import DataLoader, Dataset
+
+    texts: Dataset[str] = cast(Any, ["fine", "poor"])  # a list is one to torch, though not to its types
+    pairs: Dataset[tuple[str, int]] = cast(Any, [("fine", 1)])
+    for loader in (DataLoader(texts, batch_size=2), DataLoader(pairs, batch_size=2)):
+        with pytest.raises(UsageProblem, match="this DataLoader gives batches") as caught:
+            runner.map(loader, key=0)
+        assert caught.value.fix == "map(loader.dataset, batch_size=2)"
+    assert names(runner.map(DataLoader(texts, batch_size=None))) == ["fine", "poor"]
+
+
+def test_what_a_generator_raises_midway_comes_after_what_it_gave(runner):
+    def broken():
+        yield {"text": "fine"}
+        raise OSError("the disk is gone")
+
+    found = []
+    with pytest.raises(OSError, match="the disk is gone"):
+        found.extend(outcome.unwrap().top.name for outcome in runner.map(broken(), key="text") if not found)
+    assert found == ["fine"]
+
+
+def test_an_array_without_a_dimension_is_one_item(runner):
+    with pytest.raises(UsageProblem, match="map\\(\\) takes many items"):
+        runner.map(np.array("fine"))
+
+
+def test_the_parts_of_a_data_set_are_named(runner):
+    with pytest.raises(UsageProblem) as caught:
+        runner.map({"train": Hub()}, column="text")
+    assert caught.value.fix == """one of its parts: runner.map(data['train'], column="text")"""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from duomo.counting import a_type
 from duomo.data.rows import parse_json
 from duomo.errors import BadInput
+from duomo.execution.items import id_of
 from duomo.writers.columns import dig
 
 
@@ -41,8 +42,7 @@ def from_json(place: str, line: bytes, field: str) -> Item:
 def from_record(place: str, record: Any, field: str) -> Item:
     """Make an item of a row, or of a field of it."""
     # What an earlier `duomo run` wrote keeps its id, so that a result can be followed through the chain.
-    own = record.get("id") if isinstance(record, dict) else None
-    label = str(own) if isinstance(own, str | int) and not isinstance(own, bool) else place
+    label = id_of(record) or place
     if not field:
         return Item(label, record, label)
     try:

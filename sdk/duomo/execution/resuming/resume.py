@@ -149,7 +149,11 @@ class Resume:
         return entry
 
     def _stored(self, entry: Entry, key: bytes) -> Outcome[Any] | None:
-        row = self._store.get(entry.id, key) if self._store is not None else None
+        row = None
+        if self._store is not None:
+            # Before version 0.2 a row went by its position, although it had an id.
+            names = dict.fromkeys((entry.id, str(entry.index)))
+            row = next(filter(None, (self._store.get(name, key) for name in names)), None)
         if row is None or (row.error is not None and self._retry_failed):
             return None
         try:
