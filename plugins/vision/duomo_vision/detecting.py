@@ -61,7 +61,7 @@ class ObjectDetector(Dense[Detections]):
     def results(
         self, output: Output, sizes: list[tuple[int, int]], options: ObjectDetectionOptions
     ) -> list[Detections]:
-        found = self.processor.post_process_object_detection(output, options.threshold, target_sizes=sizes)
+        found = self.processor.post_process_object_detection(output, options.threshold_or(), target_sizes=sizes)
         return [
             detections(
                 [

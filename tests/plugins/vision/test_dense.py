@@ -14,6 +14,7 @@ from transformers import AutoImageProcessor, pipeline
 
 import duomo
 from duomo.errors import BadOption, WrongTask
+from duomo.tasks.vision import ObjectDetectionOptions
 from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
 from duomo_vision.dense import Dense
@@ -284,6 +285,13 @@ def test_a_label_of_too_many_tokens_and_a_template_without_a_place_are_refused(f
         runner(photos[0], labels=["the sky " * 15])
     with pytest.raises(BadOption, match="template"):
         runner(photos[0], labels=["sky"], template="a photo")
+
+
+def test_a_detector_of_transformers_leaves_out_what_its_pipeline_does(folder: Any, photos: list[Any]) -> None:
+    runner = duomo.load("object-detection", f"dir:{folder(tiny.detr)}", device="cpu")
+    assert ObjectDetectionOptions().threshold_or() == 0.5
+    for photo in photos:
+        assert runner(photo).boxes == [box for box in runner(photo, threshold=0.0).boxes if box.score > 0.5]
 
 
 def test_a_damaged_picture_costs_no_other_its_boxes(folder: Any, photos: list[Any]) -> None:

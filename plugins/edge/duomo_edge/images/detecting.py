@@ -55,7 +55,7 @@ class Detector(ImageReader[Detections]):
         self, output: NDArray[np.float32], features: list[Features], options: ObjectDetectionOptions
     ) -> list[Detections]:
         return [
-            self._detections(rows[:, :-4], rows[:, -4:], each["size"], options.threshold)
+            self._detections(rows[:, :-4], rows[:, -4:], each["size"], options.threshold_or())
             for rows, each in zip(output, features, strict=True)
         ]
 

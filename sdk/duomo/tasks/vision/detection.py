@@ -55,7 +55,13 @@ class FaceDetection(Task[Image, FaceDetectionOptions, Detections]):
 class ObjectDetectionOptions(Options):
     """Options of object detection."""
 
-    threshold: float = Field(0.5, ge=0, le=1, description="leave out boxes less sure than this")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="leave out boxes less sure than this; the model's own when left out, mostly 0.5"
+    )
+
+    def threshold_or(self, own: float = 0.5) -> float:
+        """The threshold of the caller, or else that of the model; 0.5 is what detectors of transformers have."""
+        return own if self.threshold is None else self.threshold
 
 
 class ObjectDetection(Task[Image, ObjectDetectionOptions, Detections]):
