@@ -8,7 +8,7 @@ import transformers as tf
 from torch import nn
 
 from tests.plugins.speech import tiny as sounds
-from tests.plugins.vision import tiny as dense
+from tests.plugins.vision import tiny as dense, tiny_grounding, tiny_oneformer, tiny_places
 
 SIZES: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4}
 LABELS: dict[str, Any] = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
@@ -44,6 +44,18 @@ def of_vision(name: str) -> Callable[[Path], None]:
         dense.save(getattr(dense, name), folder)
 
     return save
+
+
+def grounding_dino(folder: Path) -> None:
+    tiny_grounding.grounding_dino(folder)
+
+
+def oneformer(folder: Path) -> None:
+    tiny_oneformer.oneformer(folder)
+
+
+def timesformer(folder: Path) -> None:
+    tiny_places.save(tiny_places.timesformer, folder)
 
 
 def clap(folder: Path) -> None:

@@ -242,6 +242,8 @@ GPT2 = {"n_embd": 32, "n_layer": 4, "n_head": 4, "n_positions": 64, "bos_token_i
 ENDS = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
 DISTILBERT = {"dim": 32, "hidden_dim": 48, "n_layers": 4, "n_heads": 4}
 CROPPED: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+LARGER = [each.resize((64, 64)) for each in pictures()[:3]]
+NAMED = {"labels": ["ball", "face", "sky"], "threshold": 0.0}
 FAMILIES = {
     "bert": Family(
         "text-classification", text(BertForSequenceClassification, BertConfig, **LABELS), SENTENCES, {}, scores
@@ -304,6 +306,11 @@ FAMILIES = {
     "segformer": Family("semantic-segmentation", biased.of_vision("segformer"), pictures()[:3], {}, shares),
     "dpt": Family("depth-estimation", biased.of_vision("dpt"), pictures()[:3], {}, depths),
     "depth-anything": Family("depth-estimation", biased.of_vision("depth_anything"), pictures()[:3], {}, depths),
+    "glpn": Family("depth-estimation", biased.of_vision("glpn"), LARGER, {}, depths),
+    "timesformer": Family("video-classification", biased.timesformer, videos(), {}, scores),
+    "oneformer": Family("semantic-segmentation", biased.oneformer, pictures()[:3], {}, shares),
+    "owl-vit": Family("zero-shot-object-detection", biased.of_vision("owl_vit"), pictures()[:3], NAMED, boxes),
+    "grounding-dino": Family("zero-shot-object-detection", biased.grounding_dino, pictures()[:3], NAMED, boxes),
     "clap": Family(
         "zero-shot-audio-classification", biased.clap, speech(), {"labels": ["a dog", "rain", "music"]}, scores
     ),

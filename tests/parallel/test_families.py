@@ -24,6 +24,8 @@ from tests.parallel import biased
 
 TOLERANCE = 5e-6
 """Of scores and vectors near 1; the largest difference measured is 1.6e-6."""
+LOOSER = {"grounding-dino": 2e-4, "owl-vit": 2e-5}
+"""Of networks whose weights are drawn larger; in double precision Grounding DINO moves by 2e-14."""
 LAYERS = 4
 SPOKEN = ("wav2vec2", "hubert", "whisper", "whisper-languages")
 TENSOR = {
@@ -35,6 +37,8 @@ TENSOR = {
     "segformer": 4,  # four stages of one layer, whose MLP alone is cut
     "dpt": 3 * 2 * LAYERS, "depth-anything": 3 * 2 * LAYERS,  # one image a pass on a CPU
     "clap": 2 * 2 + 2 * 2,  # texts, and sounds
+    "glpn": 3 * 4, "timesformer": 2, "oneformer": 3 * (1 + 2),  # MLPs alone; with a pass for each of three images
+    "owl-vit": 2 * 2 + 2 * 2, "grounding-dino": 3 * (2 * 2 + 2),  # texts and images; two MLPs a layer, and one
     "ast": 2 * LAYERS, "wav2vec2-words": 3 * 2 * LAYERS, "wav2vec2-labels": 3 * 2 * LAYERS,
     "whisper-languages": 2 * 2 * 2 + 2 * 3,  # two voices through an encoder of two layers, and one step of two
     "wav2vec2": 3 * 2 * LAYERS, "hubert": 3 * 2 * LAYERS,  # three recordings of unlike lengths
@@ -42,9 +46,9 @@ TENSOR = {
 """Sums of one batch: two a layer and pass. Packed texts are one pass."""
 PIPELINE = (
     "bert", "bert-tokens", "bert-pairs", "bert-vectors", "roberta", "distilbert", "modernbert", "vit", "dinov2", "ast",
-    "beit", "beit-shared", "yolos-stack",
+    "beit", "beit-shared", "yolos-stack", "videomae",
 )  # fmt: skip
-MICROBATCHES = {"bert-pairs": 13, "ast": 3}
+MICROBATCHES = {"bert-pairs": 13, "ast": 3, "videomae": 3}
 GENERATORS = ("gpt2", "llama")
 
 
@@ -66,7 +70,7 @@ def answers(group, workers, whole):
 def test_tensor_parallel_gives_what_one_device_gives_with_two_sums_a_layer(name, tp, whole, cut, differ):
     group, workers = cut(name, tp=tp)
     for results in answers(group, workers, whole(name)):
-        assert differ(name, whole(name).results, results) < TOLERANCE
+        assert differ(name, whole(name).results, results) < LOOSER.get(name, TOLERANCE)
     assert group.ranks[0].counts == {"all_reduce": TENSOR[name], "from_first_rank": 1}
 
 

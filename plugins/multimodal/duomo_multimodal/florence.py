@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -19,10 +19,14 @@ from duomo import Image, Model, WeightsRef
 from duomo.errors import BadOption, WeightsMissing
 from duomo.generating import SEQ2SEQ, refuse
 from duomo.model import Features, R
+from duomo.parallel import TensorPlan, encoder_decoder_plan
 from duomo.pretrained import Network, Processor, load_network, load_processor, narrow_images
 from duomo.tasks.multimodal.captioning import Caption, ImageCaptioningOptions
 from duomo.tasks.vision.detection import Box, Detections, ObjectDetectionOptions
 from duomo.tasks.vision.reading import CharacterRecognitionOptions, Page, TextLine
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 FlorenceOptions = ImageCaptioningOptions | ObjectDetectionOptions | CharacterRecognitionOptions
 Answer = Any
@@ -55,6 +59,11 @@ class Florence(Model[Image, R]):
     kind: ClassVar[str]
     """What its processor calls the answers to the mark."""
     bound: ClassVar[int] = BOUND
+
+    @staticmethod
+    def tensor_plan(config: PreTrainedConfig) -> TensorPlan:
+        """The plan of BART, which reads and writes; what looks at the image stays whole on each device."""
+        return encoder_decoder_plan(config.text_config)
 
     def __init__(self, network: Network, processor: Processor) -> None:
         self.network = network

@@ -25,23 +25,34 @@ ENCODER = {
     "encoder.layer.*.intermediate.dense": "colwise",
     "encoder.layer.*.output.dense": "rowwise",
 }
+TIMESFORMER = {"layer.*.intermediate.dense": "colwise", "layer.*.output.dense": "rowwise"}
+"""Its attentions give their result a fixed width."""
 HEADS = {"encoder.layer.*.attention.attention": ("num_attention_heads", "all_head_size")}
 STYLES = {
     **dict.fromkeys(("beit", "deit", "vit"), VIT),
     **dict.fromkeys(("dpt", "yolos", "videomae"), ENCODER),
     "dinov2": DINO,
+    "timesformer": TIMESFORMER,
 }
-STACKS = {"beit": "layers", "deit": "layers", "vit": "layers", "dinov2": "encoder.layer", "yolos": "encoder.layer"}
+STACKS = {
+    **dict.fromkeys(("beit", "deit", "vit"), "layers"),
+    **dict.fromkeys(("dinov2", "videomae", "yolos"), "encoder.layer"),
+}
 """Those whose layers take hidden states and give them. DPT and Depth Anything take states from several layers, the
 layers of SegFormer stand in four stacks."""
 BIASES = "{shared_position_bias,relative_position_bias}.relative_position_bias_table"
 """In BEiT: one of the stack, or one of each layer; a column for each head."""
-MIXED = {"blocks.*.mlp.fc1": "colwise", "blocks.*.mlp.fc2": "rowwise"}
-DEPTHWISE = {"blocks.*.mlp.dwconv.dwconv": ("in_channels", "out_channels", "groups")}
+MIXED = {
+    "segformer": {"blocks.*.mlp.fc1": "colwise", "blocks.*.mlp.fc2": "rowwise"},
+    "glpn": {"mlp.dense1": "colwise", "mlp.dense2": "rowwise"},
+}
+DEPTHWISE = "mlp.dwconv.dwconv"
+"""A convolution of each inner unit by itself, in SegFormer and GLPN."""
 
 MLP = {"layers.*.mlp.fc1": "colwise", "layers.*.mlp.fc2": "rowwise"}
 PLAIN_MLP = {"layers.*.fc1": "colwise", "layers.*.fc2": "rowwise"}
 SELF = {"layers.*.self_attn.{q,k,v}_proj": "colwise", "layers.*.self_attn.o_proj": "rowwise"}
+OWL = {name.replace("o_proj", "out_proj"): style for name, style in SELF.items()} | MLP
 BOTH = {name.replace("self_attn", "{self_attn,encoder_attn}"): style for name, style in SELF.items()}
 DETRS = {
     "detr": BOTH | MLP,
@@ -52,9 +63,19 @@ DETRS = {
     **dict.fromkeys(("deformable_detr", "rt_detr", "rt_detr_v2", "lw_detr", "rf_detr"), SELF | MLP),
     "d_fine": SELF | {"layers.*.mlp.layers.0": "colwise", "layers.*.mlp.layers.1": "rowwise"},
     **dict.fromkeys(("mask2former", "table-transformer"), PLAIN_MLP),
+    "oneformer": PLAIN_MLP | {"layers.*.ffn.linear1": "colwise", "layers.*.ffn.linear2": "rowwise"},
+    **dict.fromkeys(
+        ("grounding-dino", "mm-grounding-dino"),
+        {
+            "layers.*.{deformable_layer,text_enhancer_layer}.fc1": "colwise",
+            "layers.*.{deformable_layer,text_enhancer_layer}.fc2": "rowwise",
+        }
+        | PLAIN_MLP,
+    ),
 }
 """What lies behind the backbone. Deformable attention stays whole, and so do attentions that give their result a fixed
-width (Mask2Former, Table Transformer): there the MLPs are cut."""
+width (Mask2Former, OneFormer, Table Transformer) or that images and texts share (Grounding DINO): there the MLPs are
+cut."""
 COUNTS = {
     "attention heads of the encoder": "encoder_attention_heads",
     "attention heads of the decoder": "decoder_attention_heads",
@@ -70,15 +91,22 @@ COUNTS = {
 def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """Say how the layers of a vision transformer are cut; None for other networks.
 
-    Those of ViT, DeiT, BEiT, DINOv2, YOLOS, VideoMAE and DPT; of a network on a backbone, such as Depth Anything, the
-    backbone's. SegFormer's attentions stay whole, because their first has one head: its MLPs are cut. Of DETR and its
-    kin, MaskFormer and Mask2Former the layers behind the backbone.
+    Those of ViT, DeiT, BEiT, DINOv2, YOLOS, VideoMAE, TimeSformer and DPT; of a network on a backbone, such as Depth
+    Anything, the backbone's; both encoders of OWL-ViT. The attentions of SegFormer and GLPN stay whole, because their
+    first has one head: their MLPs are cut. Of DETR and its kin, MaskFormer, Mask2Former, OneFormer and Grounding DINO
+    the layers behind the backbone.
     """
     if config.model_type in DETRS:
         return _detr(config)
+    if config.model_type in ("owlvit", "owlv2"):
+        parts = {"texts": config.text_config, "images": config.vision_config}
+        heads = {f"attention heads for {what}": part.num_attention_heads for what, part in parts.items()}
+        return TensorPlan(
+            OWL, heads | {f"inner units for {what}": part.intermediate_size for what, part in parts.items()}
+        )
     config = getattr(config, "backbone_config", None) or config
-    if config.model_type == "segformer":
-        return _segformer(config)
+    if config.model_type in MIXED:
+        return _mixed(config)
     styles = STYLES.get(config.model_type)
     if styles is None or getattr(config, "use_swiglu_ffn", False):
         return None
@@ -111,9 +139,10 @@ def _detr(config: PreTrainedConfig) -> TensorPlan:
     )
 
 
-def _segformer(config: PreTrainedConfig) -> TensorPlan:
+def _mixed(config: PreTrainedConfig) -> TensorPlan:
     units = {
         f"inner units of stage {at}": int(size * ratio)
         for at, (size, ratio) in enumerate(zip(config.hidden_sizes, config.mlp_ratios, strict=True), start=1)
     }
-    return TensorPlan(MIXED, units, DEPTHWISE, {"blocks.*.mlp.dwconv.dwconv.{weight,bias}": 0})
+    divided = {DEPTHWISE: ("in_channels", "out_channels", "groups")}
+    return TensorPlan(MIXED[config.model_type], units, divided, {f"{DEPTHWISE}.{{weight,bias}}": 0})

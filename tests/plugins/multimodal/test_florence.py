@@ -11,7 +11,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import duomo
 from duomo.errors import BadOption, WeightsMissing
+from duomo.testing import difference_when_cut
 from duomo.testing.samples import pictures
+from duomo_multimodal.florence import FlorenceDetector
 
 from . import tiny_florence
 
@@ -98,3 +100,17 @@ def test_what_the_bound_cuts_is_said_to_be_cut(tmp_path: Path, ends: dict[str, i
     said_so.write_text(json.dumps(settings | {"suppress_tokens": every}))
     [outcome] = duomo.load("object-detection", f"dir:{folder}", device="cpu").map([photo])
     assert not outcome.meta.truncated
+
+
+def test_places_are_written_alike_over_two_devices(folder: Path) -> None:
+    def build() -> Any:
+        return AutoModelForImageTextToText.from_pretrained(folder)
+
+    def call(network: Any) -> torch.Tensor:
+        written = network.generate(**inputs, max_new_tokens=6, output_scores=True, return_dict_in_generate=True)
+        return torch.stack(written.scores, 1).clamp(-50)
+
+    image = PIL.Image.fromarray(pictures()[0])
+    inputs = AutoProcessor.from_pretrained(folder)(images=image, text="<OD>", return_tensors="pt")
+    plan = FlorenceDetector.tensor_plan(build().config)
+    assert difference_when_cut(build, call, tensor_plan=plan, tp=2) < 1e-4, "of scores down to -50"
