@@ -290,6 +290,16 @@ def test_a_row_without_values_is_answered_with_how_a_series_is_named():
     assert "--field NAME" in caught.value.fix
 
 
+@pytest.mark.parametrize("marker", [9999.0, 3.4e38, -3.4e38, 1e100])
+def test_what_stands_for_no_value_hides_no_other_anomaly(marker: float) -> None:
+    find = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")
+    series = (100 + np.random.default_rng(0).normal(0, 1, 60)).tolist()
+    series[20], series[40] = marker, 500.0
+    found = find(series)
+    assert [each.index for each in found.anomalies] == [20, 40]
+    assert np.isfinite(found.scores).all()
+
+
 @pytest.mark.parametrize("name", ["time-series-forecasting", "time-series-anomaly-detection"])
 def test_the_example_of_a_task_runs_with_its_default_model(name: str) -> None:
     pytest.importorskip("statsforecast")

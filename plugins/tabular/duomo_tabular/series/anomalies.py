@@ -27,7 +27,9 @@ GROWN = 3.0
 UNEVEN = 2.0
 """How many times as large distances must be in the half of higher levels, to be taken of the logarithms."""
 EVEN = 1e-12
-"""Share of the largest value below which a distance is rounding."""
+"""Share of the middle value below which a distance is rounding: the largest may stand for no value, as 3e38 does."""
+TINY = 1e-300
+"""What a distance of 1 is divided by at the least: by less, it is not a number any more."""
 EXACT = 0.7
 """Share of values that are those of their place in the season to the digit, from which the season is that."""
 SHARES = ((0.5, 1.4826), (0.9, 0.6080))
@@ -85,12 +87,13 @@ def _judged(values: np.ndarray, season: int, levels: np.ndarray) -> tuple[np.nda
     """What is expected, the scores, and how many times as rough the values are in the half of higher levels."""
     usual = expected(values, season)
     distances = np.abs(values - usual)
+    rounding = max(EVEN * (float(np.median(np.abs(values))) or 1.0), TINY)
     if season > 1:
-        return usual, scores_of(distances, 0.0), _unevenness(distances, levels)
+        return usual, scores_of(distances, 0.0, rounding), _unevenness(distances, levels)
     # Where values go up or down each is the median of those around it, and its distance says nothing of the noise.
     bends = np.abs(np.diff(values, 2)) / math.sqrt(6)
     floor = SHARES[0][1] * float(np.median(bends))
-    return usual, scores_of(distances, floor), _unevenness(bends, levels[1:-1])
+    return usual, scores_of(distances, floor, rounding), _unevenness(bends, levels[1:-1])
 
 
 def _has_grown(levels: np.ndarray) -> bool:
@@ -130,8 +133,8 @@ def expected(values: np.ndarray, season: int) -> np.ndarray:
     return middle
 
 
-def scores_of(sizes: np.ndarray, floor: float) -> np.ndarray:
+def scores_of(sizes: np.ndarray, floor: float, rounding: float) -> np.ndarray:
     """Distances in robust standard deviations, at least `floor`; where nearly all are 0, their mean size stands in."""
     scale = max(floor, *(factor * float(np.quantile(sizes, share)) for share, factor in SHARES))
-    scale = max(scale if scale > EVEN else float(sizes.mean()), EVEN)
+    scale = max(scale if scale > rounding else float(sizes.mean()), rounding)
     return sizes / scale
