@@ -83,11 +83,15 @@ class Desk(ABC):
         self._changed.notify_all()
 
     def gather(self) -> None:
-        """Wait for those who ask again as soon as they are answered, unless the next batch is full without them."""
+        """Wait for those who ask again as soon as they are answered.
+
+        It does not where the next batch is full without them, or an item would be late for it.
+        """
         with self._changed:
             while not self._closed and not any(lane.is_full for lane in self.lanes):
-                wait_s = self._returns.wait_s(self._now())
-                if not wait_s:
+                now, deadline = self._now(), self.lanes.next_deadline()
+                wait_s = self._returns.wait_s(now)
+                if not wait_s or (deadline is not None and deadline <= now + wait_s):
                     return
                 self._changed.wait(wait_s)
 

@@ -2,6 +2,8 @@
 
 import heapq
 import itertools
+import threading
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from duomo.execution.base import Entry, ItemResult
 from duomo.execution.scheduling.lanes import Lanes
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.returns import Returns
+from duomo.execution.submitting import Desk
 
 START_S, UNIT_S, COSTS = 0.010, 0.0004, (15, 60, 30)
 """A small encoder on one core, and texts of usual lengths."""
@@ -86,3 +89,35 @@ def test_clients_that_ask_again_at_once_share_one_batch(clients):
 
 def test_clients_that_take_their_time_are_not_waited_for():
     assert max(batches_of(2, 0.1)) == 1
+
+
+class Clock(threading.Condition):
+    """Time passes by as much as is waited."""
+
+    now = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.now += timeout
+        return False
+
+
+class Standing(Desk):
+    """Computes nothing."""
+
+    def work(self) -> None:
+        raise NotImplementedError
+
+    def forget(self, lane: Any) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("deadline", "waited"), [(None, 0.5), (0.6, 0.5), (0.5, 0.0), (0.2, 0.0)])
+def test_nobody_is_waited_for_until_another_is_late(deadline, waited):
+    clock: Any = Clock()
+    desk = Standing(Policy(max_items=64), lambda _: 1, lambda *_: None, lambda: clock.now, clock)  # type: ignore[arg-type,return-value]
+    vars(desk)["_returns"].answered("gone", 0.0, 1.0, is_prompt=True)
+    future: Any = object()
+    desk.lanes.add(future, Entry(0, "", 0), "", deadline=deadline, caller="here")
+    desk.gather()
+    assert clock.now == waited
