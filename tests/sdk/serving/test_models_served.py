@@ -28,6 +28,7 @@ TASKS = (
     "image-classification", "zero-shot-classification", "face-detection", "voice-activity-detection",
 )  # fmt: skip
 """One for each kind of input, and of what is shown of a result."""
+MARKUP = "<img src=x onerror=window.hit=1>"
 FILE = re.compile(r'"data:[^,"]*;base64,([^"]*)"')
 
 
@@ -247,6 +248,16 @@ class TestInABrowser:
         page.run("document.querySelector('button[type=submit]').click()")
         assert page.until("document.querySelector('.error')?.textContent") == "labels is needed"
 
+    def test_markup_in_what_is_sent_and_answered_is_shown_as_text(self, page, server):
+        page.open(f"{server.address}/#zero-shot-classification")
+        text, labels = json.dumps(f"{MARKUP}</script>"), json.dumps(f"{MARKUP}\nsport")
+        page.run(f"$('f-in-text').value = {text}; $('f-opt-labels').value = {labels}")
+        page.run("document.querySelector('button[type=submit]').click()")
+        page.until("document.querySelector('.bar')?.textContent")
+        page.run("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert MARKUP in page.run("document.querySelector('#answer').innerText")
+        assert not page.run("Boolean(window.hit || document.querySelector('img'))")
+
     def test_no_task_is_wider_than_a_narrow_window(self, page, server):
         page.open(server.address)
         for number in range(page.run("TASKS.length")):
@@ -266,9 +277,11 @@ class TestInABrowser:
             counted = [line for line in reply.read().decode().splitlines() if line.startswith("duomo_items_total{")]
         total = sum(float(line.split()[-1]) for line in counted if f'"{name}"' in line)
         assert f"items\n{total:.0f}" in shown
-        long = json.dumps("/" + 200 * "x")
+        long = json.dumps(MARKUP + 200 * "x")
         page.run(f"""(async () => {{
             const [first] = (await (await fetch("status.json")).json()).models;
             $("models").replaceChildren(model({{...first, model: {long}, reasons: [{long}], last_error: {long}}}, 60));
         }})()""")
+        assert MARKUP in page.run("document.body.innerText")
+        assert not page.run("Boolean(window.hit || document.querySelector('img'))")
         assert page.run("document.documentElement.scrollWidth <= innerWidth")

@@ -115,7 +115,7 @@ class Standing(Desk):
 @pytest.mark.parametrize(("deadline", "waited"), [(None, 0.5), (0.6, 0.5), (0.5, 0.0), (0.2, 0.0)])
 def test_nobody_is_waited_for_until_another_is_late(deadline, waited):
     clock: Any = Clock()
-    desk = Standing(Policy(max_items=64), lambda _: 1, lambda *_: None, lambda: clock.now, clock)  # type: ignore[arg-type,return-value]
+    desk = Standing(Policy(max_items=64), lambda _: 1, lambda *_: None, lambda: clock.now, clock)
     vars(desk)["_returns"].answered("gone", 0.0, 1.0, is_prompt=True)
     future: Any = object()
     desk.lanes.add(future, Entry(0, "", 0), "", deadline=deadline, caller="here")
