@@ -35,16 +35,20 @@ def own_names(trees: list[ast.Module]) -> set[str]:
                 names.add(name)
             case ast.Attribute(ast.Name("self" | "cls"), name, ast.Store()):
                 names.add(name)
-            case ast.Constant(str(name)) if is_private(name):  # of ``__slots__``
-                names.add(name)
+            case ast.Assign([ast.Name("__slots__")], slots):
+                names.update(str(each.value) for each in ast.walk(slots) if isinstance(each, ast.Constant))
     return names
 
 
 def reaches(tree: ast.Module, own: set[str]) -> Iterator[str]:
-    """Private names of others: attributes that are not ours, and private modules that are imported."""
+    """Private names of others: attributes that are not ours, asked for by a text too, and private modules."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(_, name) if is_private(name) and name not in own | PUBLIC:
+                yield name
+            case ast.Call(ast.Name("getattr" | "hasattr" | "setattr"), [_, ast.Constant(str(name)), *_]) if (
+                is_private(name) and name not in own | PUBLIC
+            ):
                 yield name
             case ast.ImportFrom(str(module), names) if not module.startswith("duomo"):
                 whole = [f"{module}.{each.name}" for each in names if is_private(each.name)]
@@ -76,6 +80,8 @@ def test_a_row_says_why_what_guards_it_and_which_test_fails_first(row: list[str]
 
 def test_a_new_reach_is_seen():
     source = (
-        "import ray._private\nfrom torch.utils import _pytree\nfrom a._b import c\nx._new\nself._mine\ny._replace()"
+        "import ray._private\nfrom torch.utils import _pytree\nfrom a._b import c\nx._new\nself._mine\ny._replace()\n"
+        'getattr(z, "_asked", None)\nhasattr(z, "_mine")'
     )
-    assert list(reaches(ast.parse(source), {"_mine"})) == ["ray._private", "torch.utils._pytree", "a._b", "_new"]
+    found = ["ray._private", "torch.utils._pytree", "a._b", "_asked", "_new"]
+    assert sorted(reaches(ast.parse(source), {"_mine"})) == sorted(found)
