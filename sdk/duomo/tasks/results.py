@@ -89,7 +89,10 @@ class Embedding(Result):
         return self.vector
 
     def numpy(self) -> Vector:
-        """Return the vector, as torch's tensors do; changing the array changes the result."""
+        """Return the vector, as torch's tensors do; changing the array changes the result.
+
+        It can be written to, though results are frozen: `torch.from_numpy` warns of an array that cannot.
+        """
         return self.vector
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:

@@ -55,6 +55,17 @@ def test_vectors_are_pickled_as_their_bytes():
     assert len(pickle.dumps(outcomes(vectors(3000)))) <= 1.1 * BYTES
 
 
+def test_a_vector_is_torchs_without_a_warning_and_shares_its_memory():
+    import torch
+
+    for embedding in (Embedding(vector=[1.0, 2.0]), pickle.loads(pickle.dumps(Embedding(vector=[1.0, 2.0])))):
+        # Of an array that cannot be written to, torch warns once in a process: the flag says it each time.
+        assert embedding.vector.flags.writeable
+        tensor = torch.from_numpy(embedding.vector)
+        tensor[0] = 3.0
+        assert embedding[0] == 3.0
+
+
 @pytest.mark.parametrize("dim", [256, 384, 768, 1280])
 def test_a_store_holds_vectors_in_little_more_than_their_bytes(tmp_path, dim):
     path, matrix = tmp_path / "run.duomo", vectors(3000, dim)
