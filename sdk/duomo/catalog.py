@@ -250,7 +250,8 @@ class Catalog:
             return UnknownModel(
                 f"no model named '{name}'",
                 why="it is a file, and a model is the folder with its weights, config.json and tokenizer",
-                fix="-m dir:FOLDER; a pickle in it (.pt, .bin) is converted first: duomo models convert FILE",
+                fix='model="dir:FOLDER"  (-m dir:FOLDER); a pickle in it (.pt, .bin) is converted first: '
+                "duomo models convert FILE",
             )
         names = sorted({spec.name for spec in self.models if task in (None, spec.task)})
         near = nearest(name, names)
@@ -259,13 +260,14 @@ class Catalog:
         does = ", ".join(sorted({spec.task for spec in self.models if other and spec.name == other[0]}))
         is_foreign = "/" in name and owner not in {record.name for record in self.plugins}
         is_hub = is_foreign or not (near or other)
+        hub = f"hf:{name}" if is_foreign else "hf:org/name"
         return UnknownModel(
             f"no model named '{name}'" + (f" for task {task}" if task else ""),
             why=f"{counted(len(names), 'model is', 'models are')} available"
             + (f"; the closest is '{near[0]}'" if near else "")
             + (f"; '{other[0]}' does {does}" if other else ""),
-            fix=(f"-m {near[0]}\n" if near else "")
-            + (f"-m hf:{name if is_foreign else 'org/name'} takes a checkpoint from the hub\n" if is_hub else "")
+            fix=(f'model="{near[0]}"  (-m {near[0]})\n' if near else "")
+            + (f'model="{hub}"  (-m {hub}) takes a checkpoint from the hub\n' if is_hub else "")
             + "duomo models list"
             + (f" --task {task}" if task else ""),
         )

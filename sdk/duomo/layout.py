@@ -33,7 +33,9 @@ def no_folder(path: str) -> WeightsMissing:
     place = Path(path).expanduser()
     if place.is_file():
         return WeightsMissing(
-            f"'{path}' is a file", why="a model is the folder with all its files", fix=f"-m 'dir:{place.parent}'"
+            f"'{path}' is a file",
+            why="a model is the folder with all its files",
+            fix=f"model='dir:{place.parent}'  (-m 'dir:{place.parent}')",
         )
     return WeightsMissing(
         f"no model folder at '{path}'", why=f"looked in {place.absolute().parent}", fix="check the path"

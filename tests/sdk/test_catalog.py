@@ -60,7 +60,7 @@ def test_a_name_like_nothing_known_is_answered_with_where_to_look():
     with pytest.raises(UnknownModel) as model:
         catalog.model("zzz", "text-classification")
     hub, listed = model.value.fix.splitlines()
-    assert hub == "-m hf:org/name takes a checkpoint from the hub"
+    assert hub == 'model="hf:org/name"  (-m hf:org/name) takes a checkpoint from the hub'
     assert listed == "duomo models list --task text-classification"
 
 
@@ -326,7 +326,7 @@ def test_the_nearest_model_of_the_task_is_offered_before_others():
         catalog.model("fake/echo", "text-classification")
     assert caught.value.what == "no model named 'fake/echo' for task text-classification"
     assert caught.value.why == "1 model is available; the closest is 'fake/echoes'"
-    assert caught.value.fix == "-m fake/echoes\nduomo models list --task text-classification"
+    assert caught.value.fix == 'model="fake/echoes"  (-m fake/echoes)\nduomo models list --task text-classification'
 
 
 def test_a_model_near_only_to_those_of_another_task_is_offered_too():
@@ -337,7 +337,7 @@ def test_a_model_near_only_to_those_of_another_task_is_offered_too():
     with pytest.raises(UnknownModel) as caught:
         catalog.model("fake/echo")
     assert caught.value.what == "no model named 'fake/echo'"
-    assert caught.value.fix == "-m fake/echoes\nduomo models list"
+    assert caught.value.fix == 'model="fake/echoes"  (-m fake/echoes)\nduomo models list'
 
 
 def test_a_target_of_nobody_is_named_by_itself():

@@ -93,7 +93,7 @@ def check_device(device: object) -> None:
     """Raise `DeviceUnavailable` unless it is the CPU: the graphs are run there."""
     if "cpu" not in str(device):
         raise DeviceUnavailable(
-            f"an exported model does not run on {device}", why="its runtime is the CPU's", fix="-d cpu"
+            f"an exported model does not run on {device}", why="its runtime is the CPU's", fix='device="cpu"  (-d cpu)'
         )
 
 

@@ -221,7 +221,7 @@ class DonutParser(Donut[Image, ParsedPage]):
             raise BadOption(
                 f"option 'prompt' cannot be {options.prompt!r}" if options.prompt else "option 'prompt' is missing",
                 why=f"this checkpoint knows {', '.join(known)}",
-                fix=f"-p prompt={known[0]}",
+                fix=f'prompt="{known[0]}"  (-p prompt={known[0]})',
             )
 
     def preprocess(self, items: Sequence[Image], options: DocumentParsingOptions) -> list[Features]:

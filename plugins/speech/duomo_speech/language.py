@@ -35,7 +35,7 @@ class WhisperLanguage(Whisper):
             raise WrongTask(
                 f"'{weights.spec.name}' does not know languages apart",
                 why="it was trained on English only",
-                fix="use a multilingual Whisper: -m speech/whisper-base",
+                fix='use a multilingual Whisper: model="speech/whisper-base"  (-m speech/whisper-base)',
             )
         return loaded
 

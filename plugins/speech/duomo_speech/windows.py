@@ -40,7 +40,7 @@ def refuse_language(options: SpeechRecognitionOptions) -> None:
         raise BadOption(
             "this checkpoint takes no language and does not translate",
             why=f"language={options.language}, task={options.task} were asked for",
-            fix="leave them out, or use a multilingual Whisper: -m speech/whisper-base",
+            fix='leave them out, or use a multilingual Whisper: model="speech/whisper-base"  (-m speech/whisper-base)',
         )
 
 

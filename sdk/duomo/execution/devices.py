@@ -115,7 +115,9 @@ def pick_device(name: str) -> str:
     full = "cuda:0" if name == "cuda" else name
     if full not in here:
         raise DeviceUnavailable(
-            f"no device '{name}' here", why=f"this machine has {', '.join(here)}", fix="-d cpu, or -d auto"
+            f"no device '{name}' here",
+            why=f"this machine has {', '.join(here)}",
+            fix='device="cpu" or "auto"  (-d cpu)',
         )
     return full
 

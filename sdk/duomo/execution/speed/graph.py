@@ -148,7 +148,9 @@ class Exported(nn.Module):
         return run, sizes
 
     def _refusal(self, why: str) -> OptimizeRefused:
-        return OptimizeRefused(f"the speed mode {self._runtime} was refused", why=why, fix="--optimize none")
+        return OptimizeRefused(
+            f"the speed mode {self._runtime} was refused", why=why, fix='optimize="none"  (--optimize none)'
+        )
 
 
 def _open_sizes(tensor: Tensor) -> dict[int, Any]:

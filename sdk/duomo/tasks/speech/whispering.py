@@ -64,7 +64,7 @@ class Vocabulary(BaseModel):
                 raise BadOption(
                     "this Whisper writes English speech down as English",
                     why=f"language={options.language}, task={options.task} were asked for",
-                    fix="use a multilingual one: -m speech/whisper-base, or what was exported of it",
+                    fix='use model="speech/whisper-base"  (-m speech/whisper-base), or what was exported of it',
                 )
             return ()
         language = self.language if options.language is None else options.language
