@@ -262,3 +262,13 @@ def test_the_words_of_a_box_are_on_the_image_and_not_on_its_line(
     place = re.search(r'<text x="([\d.]+)" y="([\d.]+)"', found._repr_html_())
     assert place is not None
     assert (float(place[1]), float(place[2])) == pytest.approx((left, base), abs=0.06)
+
+
+def test_the_words_of_two_boxes_with_one_corner_do_not_cover_each_other() -> None:
+    corner = {"xmin": 10.0, "ymin": 50.0}
+    boxes = [Box(label=name, score=0.5, xmax=60, ymax=end, **corner) for name, end in (("cup", 70), ("table", 90))]
+    shown = Detections(boxes=boxes, width=100, height=100)._repr_html_()
+    lower, upper = sorted(float(base) for base in re.findall(r'<text x="[\d.]+" y="([\d.]+)"', shown))
+    assert upper - lower > 3, "a letter is 3.125 high"
+    crowd = Detections(boxes=boxes * 60, width=100, height=100)._repr_html_()
+    assert all(float(base) <= 100 for base in re.findall(r'<text x="[\d.]+" y="([\d.]+)"', crowd))

@@ -39,8 +39,11 @@ def picture(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
         return (f'<img alt="" width="{min(image.width, 360)}" src="{_embedded(image)}">' if image else ""), set()
     marks = [each for value in fields.values() if isinstance(value, list) for each in value][:_MOST]
     labels = list(dict.fromkeys(str(getattr(each, "label", "")) for each in marks))
-    drawn = "".join(_mark(each, COLORS[labels.index(str(getattr(each, "label", ""))) % len(COLORS)], width, height)
-                    for each in reversed(marks))  # fmt: skip
+    colors = [COLORS[labels.index(str(getattr(each, "label", ""))) % len(COLORS)] for each in marks]
+    taken: list[tuple[float, float, float]] = []
+    drawn = "".join(
+        _mark(each, color, width, height, taken) for each, color in zip(marks[::-1], colors[::-1], strict=True)
+    )
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{min(width, 720)}" role="img">'
         f"{_ground(source, width, height)}{drawn}</svg>",
@@ -64,8 +67,8 @@ def image_of(value: object) -> PIL.Image.Image | None:
         return None
 
 
-def _mark(found: object, color: str, width: int, height: int) -> str:
-    """Draw one record by what it has: a mask, a box, corners, points."""
+def _mark(found: object, color: str, width: int, height: int, taken: list[tuple[float, float, float]]) -> str:
+    """Draw one record by what it has: a mask, a box, corners, points; `taken` is where words stand already."""
     stroke = max(width, height) / 250
     style = f'fill="none" stroke="{color}" stroke-width="{stroke:.1f}"'
     parts = []
@@ -76,7 +79,7 @@ def _mark(found: object, color: str, width: int, height: int) -> str:
         x, y, right, bottom = (float(getattr(found, name)) for name in ("xmin", "ymin", "xmax", "ymax"))
         parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{right - x:.1f}" height="{bottom - y:.1f}" {style}/>')
         said = f"{getattr(found, 'label', '')} {getattr(found, 'score', 0):.2f}".strip()
-        parts.append(_caption(said, x, y, color, width, height))
+        parts.append(_caption(said, x, y, color, width, height, taken))
     for corners in _outlines(found):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         parts.append(f'<polygon points="{points}" {style}/>')
@@ -84,12 +87,23 @@ def _mark(found: object, color: str, width: int, height: int) -> str:
     return "".join(parts)
 
 
-def _caption(said: str, x: float, y: float, color: str, width: int, height: int) -> str:
-    """The words of a box with its corner at (x, y): above it, or in it where there is no room, and on the image."""
+def _caption(
+    said: str, x: float, y: float, color: str, width: int, height: int, taken: list[tuple[float, float, float]]
+) -> str:
+    """The words of a box with its corner at (x, y): above it, or in it where there is no room, and on the image.
+
+    Below words that stand there already, which are (left, right, base line), as long as the image has room.
+    """
     size, line = max(width, height) / 32, max(width, height) / 250
     above = y - 2 * line
     base = above if above >= size else y + line + size
     left = max(0.0, min(x + line, width - 0.6 * size * len(said)))
+    right = left + 0.6 * size * len(said)
+    while base + size < height and any(
+        left < end and start < right and abs(base - other) < size for start, end, other in taken
+    ):
+        base += size
+    taken.append((left, right, base))
     place = f'x="{left:.1f}" y="{base:.1f}" font-size="{size:.1f}" font-family="sans-serif"'
     look = f'fill="{color}" stroke="#fff" stroke-width="{size / 6:.1f}" paint-order="stroke"'
     return f"<text {place} {look}>{escape(said)}</text>"
