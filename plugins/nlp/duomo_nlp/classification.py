@@ -50,10 +50,7 @@ class TextClassification(Classifier[Text]):
     """A label for a text."""
 
     def preprocess(self, items: Sequence[Text], options: TextClassificationOptions) -> list[Features]:
-        return [
-            {"encodings": text, "windows": len(text), "truncated": windows.was_cut(text, options.long)}
-            for text in windows.read(self.tokenizer, items, options.long)
-        ]
+        return windows.features(windows.read(self.tokenizer, items, options.long), options.long)
 
     def portable(self) -> Portable:
         return portable(
@@ -76,10 +73,7 @@ class TextPairClassification(Classifier[TextPair]):
 
     def preprocess(self, items: Sequence[TextPair], options: TextClassificationOptions) -> list[Features]:
         pairs = [(str(item.first), str(item.second)) for item in items]
-        return [
-            {"encodings": pair, "windows": len(pair), "truncated": windows.was_cut(pair, options.long)}
-            for pair in windows.read(self.tokenizer, pairs, options.long)
-        ]
+        return windows.features(windows.read(self.tokenizer, pairs, options.long), options.long)
 
     def collate(self, features: list[Features]) -> list[Rows]:
         return self.pack([window for each in features for window in each["encodings"]], pairs=True)

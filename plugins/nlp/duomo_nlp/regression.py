@@ -34,10 +34,7 @@ class TextRegression(Encoder[Text, Number]):
             )
 
     def preprocess(self, items: Sequence[Text], options: TextRegressionOptions) -> list[Features]:
-        return [
-            {"encodings": text, "windows": len(text), "truncated": windows.was_cut(text, options.long)}
-            for text in windows.read(self.tokenizer, items, options.long)
-        ]
+        return windows.features(windows.read(self.tokenizer, items, options.long), options.long)
 
     def forward(self, batch: list[Rows]) -> torch.Tensor:
         """(windows, 1)."""

@@ -77,7 +77,8 @@ def show_plugin(app: App, /, name: str, traceback: bool, output: str) -> None:
                 click.echo(f"  {label}: {value}")
         for lacking in unmet(record):
             click.echo(f"  not installed: {lacking}   (pip install '{lacking}')")
-        specs = [[hook.removeprefix("register_"), spec.name, spec.summary] for hook, spec in _pairs(record)]
+        of_hooks = record.specs.items()
+        specs = [[hook.removeprefix("register_"), each.name, each.summary] for hook, many in of_hooks for each in many]
         if specs:
             click.echo(table(["", "NAME", "SUMMARY"], specs))
         if traceback and record.traceback:
@@ -243,10 +244,6 @@ def _from(record: dict[str, Any]) -> str:
     if record["missing"] and record["state"] == "ok":
         remarks.append(f"needs {', '.join(record['missing'])}")
     return " – ".join([record["distribution"], *remarks])
-
-
-def _pairs(record: PluginRecord) -> list[tuple[str, Any]]:
-    return [(hook, spec) for hook, specs in record.specs.items() for spec in specs]
 
 
 def _specs(record: PluginRecord) -> dict[str, list[dict[str, Any]]]:

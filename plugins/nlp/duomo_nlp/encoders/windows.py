@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from duomo.errors import InputTooLong
+from duomo.model import Features
 from duomo.tasks.nlp.windows import read as read, was_cut as was_cut
+
+
+def features(texts: Iterable[list[Encoding]], long: str) -> list[Features]:
+    """Features of texts or pairs that were read into windows."""
+    return [{"encodings": each, "windows": len(each), "truncated": was_cut(each, long)} for each in texts]
 
 
 def check_half(tokenizer: Tokenizer, text: str, limit: int, noun: str, other: str) -> None:

@@ -76,7 +76,7 @@ class Simulation:
         """Return all of it, JSON-safe and labelled."""
         return {
             "simulation": True,
-            **{name: _rounded(value) for name, value in dataclasses.asdict(self).items()},
+            **{name: round(x, 6) if isinstance(x, float) else x for name, x in dataclasses.asdict(self).items()},
             "efficiency": round(self.efficiency, 4),
             "driver_us_per_item": round(self.driver_us_per_item, 3),
             "driver_s": round(self.driver_s, 6),
@@ -203,7 +203,3 @@ _JOB = Job(
     "",
     "",
 )
-
-
-def _rounded(value: object) -> object:
-    return round(value, 6) if isinstance(value, float) else value
