@@ -56,7 +56,7 @@ def test_a_run_on_two_workers_survives_a_crash_and_tells_what_each_did(tmp_path)
         (("-d", "cpu,cpu"), 2, "'inline' runs on one device, and parallel=dp=2 needs 2"),
         (("--parallel", "tp=2"), 2, "-x local"),
         (("-x", "local", "-d", "cpu,cpu", "--parallel", "tp=3"), 2, "parallel=tp=3 is for 3 devices, and 2 are named"),
-        (("-x", "local", "-d", "cpu,cpu", "--parallel", "tpp=2"), 2, "Did you mean 'tp'"),
+        (("-x", "local", "-d", "cpu,cpu", "--parallel", "tpp=2"), 2, "Did you mean 'pp' or 'tp'"),
         (("-x", "local", "-d", "cpu,tpu"), 4, "no device 'tpu' here"),
         (("-x", "local", "-d", "0"), 2, "0 devices are too few"),
         (("-x", "local", "-d", "cpu,"), 2, "a device has no name"),

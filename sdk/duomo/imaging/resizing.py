@@ -125,6 +125,8 @@ class Normalizing:
             wide = picture.permute(1, 2, 0).reshape(height, -1, 1, 1)
             settings = self._settings | {"image_mean": mean * width, "image_std": std * width}
             pixels = self._normalize(wide, **settings).view(1, height, width, channels).permute(0, 3, 1, 2)
+            # As the processor lays them out: convolutions go by the layout, and round otherwise by another.
+            pixels = pixels.contiguous()
         else:
             pixels = self._normalize(picture[None], **self._settings)
         mask = {"pixel_mask": torch.ones((1, *picture.shape[1:]), dtype=torch.int64)} if self._has_mask else {}

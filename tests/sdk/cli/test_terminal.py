@@ -175,7 +175,7 @@ def test_a_full_disk_is_an_error_in_words() -> None:
         process = start("tasks", "list", stdout=full, stderr=subprocess.PIPE)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert b"the output could not be written" in err
+    assert b"standard output could not be written" in err
     assert b"No space left on device" in err
     assert b"Traceback" not in err
     assert b"Exception ignored" not in err
