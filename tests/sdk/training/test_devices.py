@@ -108,6 +108,10 @@ def test_a_rank_that_dies_stops_or_hangs_is_named_and_the_weights_are_those_of_a
         )
 
     whole = train("whole")
+    epochs = [json.loads(line) for line in (whole.folder / "log.jsonl").read_text().splitlines() if "scores" in line]
+    best = max(epochs, key=lambda each: (each["scores"]["accuracy"], -each["scores"]["loss"]))
+    kept = "what is kept, statistics of batch norms too, is what was scored"
+    assert best["scores"]["loss"] == pytest.approx(whole.metrics["loss"][0], rel=1e-6), kept
     trap(rank, 7, functools.partial(harm, tmp_path / "harmed", getattr(signal, sent, None)))
     with pytest.warns(UserWarning, match=f"rank {rank} on cpu was lost after step 7"):
         cut = train("cut")

@@ -1,8 +1,9 @@
-"""Which stage a parameter of a network belongs to: that of its layer, the first one, or the last one."""
+"""Which stage a tensor of a network belongs to: that of its layer, the first one, or the last one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,7 @@ from duomo.execution.sharding import pipeline
 def find_owners(
     network: nn.Module, path: str, stages: Sequence[range], run: Callable[[], object], name: str
 ) -> dict[str, int]:
-    """The stage of each parameter, by its name.
+    """The stage of each parameter and buffer, by its name; a buffer that both ends use is the first one's.
 
     Args:
         network: whole.
@@ -33,13 +34,15 @@ def find_owners(
     users: dict[nn.Parameter, set[int]] = {}
     names: dict[nn.Parameter, list[str]] = {}
     stack = f"{path}."
-    for full, parameter in network.named_parameters(remove_duplicate=False):
+
+    def stages_of(full: str) -> set[int]:
         if full.startswith(stack):
             at = int(full.removeprefix(stack).partition(".")[0])
-            used = {next(stage for stage, own in enumerate(stages) if at in own)}
-        else:
-            used = {0 if side == 0 else last for side in sides.get(full.rpartition(".")[0], {2})}
-        users.setdefault(parameter, set()).update(used)
+            return {next(stage for stage, own in enumerate(stages) if at in own)}
+        return {0 if side == 0 else last for side in sides.get(full.rpartition(".")[0], {2})}
+
+    for full, parameter in network.named_parameters(remove_duplicate=False):
+        users.setdefault(parameter, set()).update(stages_of(full))
         names.setdefault(parameter, []).append(full)
     shared = next((names[each] for each, used in users.items() if len(used) > 1), None)
     if shared is not None:
@@ -48,7 +51,8 @@ def find_owners(
             why=f"{' and '.join(shared)} is used at both ends (tied embeddings), and a parameter has one stage",
             fix=f"tp={len(stages)} or dp={len(stages)}",
         )
-    return {full: next(iter(users[each])) for each, all_names in names.items() for full in all_names}
+    owners = {full: next(iter(users[each])) for each, all_names in names.items() for full in all_names}
+    return {full: min(stages_of(full)) for full, _ in network.named_buffers(remove_duplicate=False)} | owners
 
 
 def _sides(network: nn.Module, path: str, run: Callable[[], object], name: str) -> dict[str, set[int]]:
@@ -83,14 +87,23 @@ def _sides(network: nn.Module, path: str, run: Callable[[], object], name: str) 
     ]
     for layer, following in pairwise(layers):
         handles += [layer.register_forward_hook(keep), following.register_forward_pre_hook(compare)]
-    training = [module for module in network.modules() if module.training]
-    network.eval()
     try:
-        with torch.no_grad():
+        with unchanged(network):
             run()
     finally:
         for handle in handles:
             handle.remove()
+    return found
+
+
+@contextlib.contextmanager
+def unchanged(network: nn.Module) -> Iterator[None]:
+    """A pass that is only looked at: without gradients, and without a trace in batch norms."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
         for module in training:
             module.training = True
-    return found

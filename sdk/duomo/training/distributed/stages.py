@@ -4,7 +4,7 @@ Each stage calls the network's own forward, as in inference: its first layer tak
 last layer ends the pass. Micro-batches follow each other as in 1F1B (Narayanan et al. 2019, PipeDream,
 https://arxiv.org/abs/1806.03377), by torch.distributed.pipelining; gradients add up, so that their order is no matter.
 
-A parameter belongs to one stage: that of its layer, or the first or last one, by whether its module is called before or
+A tensor belongs to one stage: that of its layer, or the first or last one, by whether its module is called before or
 after the layers. A tensor that is used on both sides, such as tied embeddings, is refused.
 """
 
@@ -23,7 +23,7 @@ from torch.distributed.pipelining import PipelineStage, Schedule1F1B
 from duomo.errors import UsageProblem
 from duomo.execution.sharding import pipeline
 from duomo.parallel import PipelinePlan, bucket
-from duomo.training.distributed.owners import find_owners
+from duomo.training.distributed.owners import find_owners, unchanged
 
 KEPT = 8
 """Schedules that are kept, one for each size of messages and number of micro-batches."""
@@ -81,8 +81,7 @@ class Stages:
         """What a pass raised in this process."""
         sizes = pipeline.balanced(network, plan, pp, name)
         self._owners = find_owners(network, self._path, sizes, run, name)
-        self._own = sizes[stage]
-        self._cut(plan, self._own, name)
+        self._cut(plan, sizes[stage], name)
         self._schedules: dict[tuple[int, int], Any] = {}
         if not self.parameters():
             raise UsageProblem(
@@ -155,13 +154,11 @@ class Stages:
             setattr(self._network.get_submodule(path), name, nn.Parameter(value, requires_grad=needs_grad))
 
     def _is_here(self, key: str) -> bool:
-        name, stack = key.partition(":")[0], f"{self._path}."
-        if name not in self._owners and name.startswith(stack):  # a buffer of a layer
-            return int(name.removeprefix(stack).partition(".")[0]) in self._own
-        return self._owners.get(name, self._stage) == self._stage
+        return self._owners[key.partition(":")[0]] == self._stage
 
     def _cut(self, plan: PipelinePlan, own: range, name: str) -> None:
-        others = {name for name, owner in self._owners.items() if owner != self._stage}
+        parameters = dict(self._network.named_parameters(remove_duplicate=False))
+        others = {name for name in parameters if self._owners[name] != self._stage}
         self._blanks = {} if self._is_first else pipeline.blank(self._network, plan.first, name)
         early = {
             f"{path}.{each}" for path in self._blanks for each, _ in self._blanks[path].named_parameters(recurse=False)
@@ -194,10 +191,9 @@ class Stages:
             if handle is not None:
                 handle.remove()
 
-    @torch.no_grad()
     def _size_of(self, run: Callable[[], object]) -> int:
         """Numbers in the hidden states of a pass: what stands below the layers says it at each stage."""
-        with self._hooked(_stop):
+        with unchanged(self._network), self._hooked(_stop):
             try:
                 run()
             except _Ended as ended:
