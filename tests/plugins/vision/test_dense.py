@@ -289,7 +289,7 @@ def test_a_label_of_too_many_tokens_and_a_template_without_a_place_are_refused(f
 
 def test_a_detector_of_transformers_leaves_out_what_its_pipeline_does(folder: Any, photos: list[Any]) -> None:
     runner = duomo.load("object-detection", f"dir:{folder(tiny.detr)}", device="cpu")
-    assert ObjectDetectionOptions().threshold_or() == 0.5
+    assert ObjectDetectionOptions.parse({}).threshold_or() == 0.5
     for photo in photos:
         assert runner(photo).boxes == [box for box in runner(photo, threshold=0.0).boxes if box.score > 0.5]
 
