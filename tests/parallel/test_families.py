@@ -25,7 +25,7 @@ from tests.parallel import biased
 TOLERANCE = 5e-6
 """Of scores and vectors near 1; the largest difference measured is 1.6e-6."""
 LOOSER = {"grounding-dino": 2e-4, "owl-vit": 2e-5}
-"""Of networks whose weights are drawn larger; in double precision Grounding DINO moves by 2e-14."""
+"""Tolerances of the networks whose weights are drawn larger; in double precision Grounding DINO differs by 2e-14."""
 LAYERS = 4
 SPOKEN = ("wav2vec2", "hubert", "whisper", "whisper-languages")
 TENSOR = {

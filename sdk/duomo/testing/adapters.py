@@ -30,7 +30,7 @@ from duomo.testing.suite import Suite
 
 _FAR = 5_000
 _PLACES = 24
-"""Of a sample, in which a path is tried."""
+"""In how many places of a sample a path is tried."""
 
 
 class AdapterConformance(Suite):

@@ -102,7 +102,7 @@ def test_numbers_are_learnt_and_come_back_in_their_own_unit(checkpoint, tmp_path
 
 @pytest.mark.parametrize("task", ["text-regression", "text-classification", "tabular-regression"])
 def test_the_loss_of_an_evaluation_is_that_of_the_training(checkpoint, tmp_path, task):
-    """Of numbers it is in spreads of those that were learned, and the folder gives them in their own unit."""
+    """The loss of a regression is in spreads of the learned numbers; the folder predicts in their own unit."""
     rows = [{"text": f"the {'cat dog mat'.split()[at % 3]} {at}", "n": at, "label": 900.0 + at % 3} for at in range(30)]
     held = [{"text": f"a {'cat dog mat'.split()[at % 3]}", "n": 40 + at, "label": 900.0 + at % 3} for at in range(9)]
     start: dict[str, Any] = {} if task.startswith("tab") else {"model": f"dir:{checkpoint('bert', AutoModel, **STILL)}"}

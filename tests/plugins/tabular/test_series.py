@@ -265,7 +265,7 @@ GROWTH = {
 
 @pytest.mark.parametrize("name", GROWTH)
 def test_growth_is_no_anomaly_and_hides_none(name: str) -> None:
-    """Of a line the ends were found, and of what grows by a share its last values, and no early one."""
+    """The ends of a line and the last values of exponential growth were anomalies, and early ones were missed."""
     series, season = GROWTH[name], 12 if "seasons" in name else 1
     find = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")
     assert find(series, season=season).anomalies == []

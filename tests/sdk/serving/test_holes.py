@@ -248,7 +248,7 @@ def test_a_body_of_very_many_lists_is_refused_before_it_is_parsed(serve, monkeyp
 
 
 def test_a_form_lets_others_have_their_turn_while_it_is_parsed():
-    """Of bytes that are nearly a boundary each makes calls: 9 MB of them take seconds."""
+    """Each near match of a boundary costs the parser a call: 9 MB of them take seconds."""
     turns, content = [], b"\r\n-" * 100_000
 
     async def parse():
