@@ -208,6 +208,27 @@ def test_what_a_network_was_not_trained_for_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.equals("statsmodels' STL and Hampel's filter in pandas, to 1e-4", "time-series-anomaly-detection")
+def by_hand(series: np.ndarray) -> np.ndarray:
+    """What is expected of a series without a season, one value after the other, by scipy's lines."""
+    mirrored = np.concatenate([series[5:0:-1], series, series[-2:-7:-1]])
+    found = []
+    for at, value in enumerate(series):
+        around = mirrored[at : at + 11]
+        usual = np.median(around)
+        fit = np.median(np.abs(around - usual))
+        lines = []
+        for first in np.clip([at - 5, at - 10, at], 0, len(series) - 11):
+            window = series[first : first + 11]
+            slope, start = siegelslopes(window)
+            lines.append((np.median(np.abs(window - start - slope * np.arange(11))), start + slope * (at - first)))
+        middle, *sides = lines
+        if middle[0] < fit:
+            fit, usual = middle
+        near = [usual, *(line for size, line in sides if size < fit / 2)]
+        found.append(min(near, key=lambda each: abs(value - each)))
+    return np.array(found)
+
+
 @pytest.mark.parametrize("season", [1, 12])
 def test_scores_are_distances_from_the_decomposition_of_statsmodels_or_a_running_median(season: int) -> None:
     runner = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")
@@ -217,18 +238,53 @@ def test_scores_are_distances_from_the_decomposition_of_statsmodels_or_a_running
         seasonal = pytest.importorskip("statsmodels.tsa.seasonal")
         distances = np.abs(seasonal.STL(series, period=12, robust=True).fit().resid)
     else:
-        mirrored = np.concatenate([series[5:0:-1], series, series[-2:-7:-1]])
-        distances = np.abs(series - pd.Series(mirrored).rolling(11, center=True).median().to_numpy()[5:-5])
-        for ends, part in ((slice(11), slice(5)), (slice(-11, None), slice(-5, None))):
-            slope, start = siegelslopes(series[ends])
-            distances[part] = np.minimum(distances[part], np.abs(series[ends] - start - slope * np.arange(11))[part])
+        distances = np.abs(series - by_hand(series))
     # Under a normal law half of the distances lie within .6745 standard deviations, and nine tenths within 1.6449.
-    spread = max(np.quantile(distances, 0.5) / 0.67449, np.quantile(distances, 0.9) / 1.64485)
+    half, most = (np.quantile(distances, share, method="lower") for share in (0.5, 0.9))
+    spread = max(half / 0.67449, most / 1.64485)
     if season == 1:
-        spread = max(spread, np.median(np.abs(np.diff(series, 2))) / 0.67449 / 6**0.5)
+        bends = np.abs(np.diff(series, 2))
+        spread = max(spread, np.quantile(bends, 0.5, method="lower") / 0.67449 / 6**0.5)
     result = runner(series, season=season)
     assert result.scores == pytest.approx(distances / spread, rel=1e-4, abs=1e-9)
     assert [each.index for each in result.anomalies] == [at for at in range(84) if distances[at] > 5 * spread]
+
+
+STEPS = np.arange(120.0)
+WAVE = np.sin(2 * np.pi * STEPS / 12)
+
+
+@pytest.mark.parametrize(
+    ("series", "season"),
+    [
+        (5 * STEPS, 1),
+        (5 * STEPS + np.random.default_rng(1).normal(0, 0.01, 120), 1),
+        (-300 * STEPS, 1),
+        (STEPS**2, 1),
+        (np.exp(STEPS / 20), 1),
+        (np.abs(STEPS - 60), 1),
+        (np.tile(np.arange(20.0), 6), 1),
+        (np.where(STEPS < 60, 0.0, 5.0) + np.random.default_rng(2).normal(0, 0.1, 120), 1),
+        (100 + 2 * STEPS + 10 * WAVE, 12),
+        ((100 + 2 * STEPS) * (1 + 0.2 * WAVE), 12),
+        (np.exp(STEPS / 40) * (1 + 0.2 * WAVE), 12),
+        (np.tile([3.0, 1, 4, 1, 5, 9, 2], 18)[:120] - STEPS, 7),
+    ],
+)
+def test_what_lies_beside_a_large_outlier_on_a_line_or_at_a_bend_is_none(series: np.ndarray, season: int) -> None:
+    runner = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")
+    assert runner(series, season=season).anomalies == []
+    far = series.copy()
+    far[33] += 20 * np.abs(series).max()
+    (found,) = runner(far, season=season).anomalies
+    assert found.index == 33
+    assert found.expected == pytest.approx(series[33], abs=0.02 * np.abs(series).max())
+
+
+def test_one_value_of_eight_may_be_far_off() -> None:
+    runner = duomo.load("time-series-anomaly-detection", "tabular/residuals", device="cpu")
+    assert [each.index for each in runner([0, 1, 2, 3, 100, 5, 6, 7]).anomalies] == [4]
+    assert [each.index for each in runner([5, 5, 6, 5, 50, 6, 5, 6]).anomalies] == [4]
 
 
 def test_values_that_do_not_fit_in_are_found() -> None:

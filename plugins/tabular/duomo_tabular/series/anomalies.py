@@ -1,8 +1,8 @@
 """Which values of a series do not fit in: those far from a robust trend and season.
 
 season     STL with robust weights (Cleveland et al. 1990), by statsmodels
-no season  the running median of the values around each (Hampel's filter); at both ends, where there are values on one
-           side alone, it or a straight line through them (Siegel's repeated medians), whichever is nearer
+no season  the running median of the values around each (Hampel's filter), or a straight line through them (Siegel's
+           repeated medians), whichever fits them better; a line through those on one side where it fits far better
 growth     where a series grows and its roughness with it, all of this of roots or logarithms, whichever is evener
 score      distance from it over a standard deviation that is read off the inner distances, and without a season off
            second differences, too
@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import siegelslopes
 from statsmodels.tsa.seasonal import STL
 
 from duomo.model import Features
@@ -22,6 +21,8 @@ from duomo_tabular.series.single import Single
 
 AROUND = 5
 """Values on each side of the running median."""
+ONE_SIDED = 0.5
+"""How much nearer to its values a line through one side must be, to be taken at a step or a bend."""
 GROWN = 3.0
 """How many times its own level a series must have been, to be one that grows."""
 UNEVEN = 2.0
@@ -73,7 +74,7 @@ def usual_and_scores(values: np.ndarray, season: int) -> tuple[np.ndarray, np.nd
     scaled = values / peak
     usual, scores, best = _judged(scaled, season, np.abs(scaled))
     sign = 1.0 if scaled.min() >= 0 else -1.0 if scaled.max() <= 0 else 0.0
-    if sign and best > UNEVEN and _has_grown(np.abs(usual)):
+    if sign and len(values) >= 4 * AROUND and best > UNEVEN and _has_grown(np.abs(usual)):
         sizes = np.abs(scaled)
         least = float(sizes[sizes > 0].min()) if (sizes == 0).any() else 0.0  # counts that begin with nothing
         for change, back in ((np.sqrt, np.square), (np.log, np.exp)):
@@ -92,7 +93,7 @@ def _judged(values: np.ndarray, season: int, levels: np.ndarray) -> tuple[np.nda
         return usual, scores_of(distances, 0.0, rounding), _unevenness(distances, levels)
     # Where values go up or down each is the median of those around it, and its distance says nothing of the noise.
     bends = np.abs(np.diff(values, 2)) / math.sqrt(6)
-    floor = SHARES[0][1] * float(np.median(bends))
+    floor = SHARES[0][1] * float(np.quantile(bends, SHARES[0][0], method="lower"))
     return usual, scores_of(distances, floor, rounding), _unevenness(bends, levels[1:-1])
 
 
@@ -113,28 +114,57 @@ def _unevenness(sizes: np.ndarray, levels: np.ndarray) -> float:
 def expected(values: np.ndarray, season: int) -> np.ndarray:
     """Trend and season of (n,) values that single ones hardly move."""
     if season > 1:
-        # Of a series that repeats itself to the digit STL finds no spread to weigh by, and follows what is far off.
-        usual = np.array([np.median(values[at % season :: season]) for at in range(season)])[
-            np.arange(len(values)) % season
-        ]
-        if np.mean(values == usual) > EXACT:
-            return usual
+        # Of a series that goes on to the digit STL finds no spread to weigh by, and follows what is far off.
+        lines = _lines_of_places(values, season)
+        if np.mean(np.abs(values - lines) <= EVEN * np.abs(values).max()) > EXACT:
+            return lines
         found = STL(values, period=season, robust=True).fit()
         smooth: np.ndarray = np.asarray(found.trend) + np.asarray(found.seasonal)
         return smooth
     padded = np.pad(values, AROUND, mode="reflect")
-    middle: np.ndarray = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
-    for part in (slice(None, AROUND), slice(-AROUND, None)):
-        beside = values[: 2 * AROUND + 1] if part.start is None else values[-2 * AROUND - 1 :]
-        slope, start = siegelslopes(beside)
-        line = (start + slope * np.arange(len(beside)))[part]
-        is_nearer = np.abs(values[part] - line) < np.abs(values[part] - middle[part])
-        middle[part] = np.where(is_nearer, line, middle[part])
-    return middle
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
+    usual: np.ndarray = np.median(around, axis=1)
+    fit = np.median(np.abs(around - usual[:, None]), axis=1)
+    lines, fits = _lines(values)
+    steps, last = np.arange(len(values)), len(lines) - 1
+    middle = np.clip(steps - AROUND, 0, last)
+    is_better = fits[middle] < fit
+    usual = np.where(is_better, lines[middle, steps - middle], usual)
+    fit = np.where(is_better, fits[middle], fit)
+    for first in (steps - 2 * AROUND, steps):
+        window = np.clip(first, 0, last)
+        line = lines[window, steps - window]
+        is_nearer = (fits[window] < ONE_SIDED * fit) & (np.abs(values - line) < np.abs(values - usual))
+        usual = np.where(is_nearer, line, usual)
+    return usual
+
+
+def _lines_of_places(values: np.ndarray, season: int) -> np.ndarray:
+    """A straight line for each place in the season, through most of its values."""
+    usual = np.empty(len(values))
+    for at in range(season):
+        place = values[at::season]
+        slope = np.median(np.diff(place))
+        steps = np.arange(len(place))
+        usual[at::season] = np.median(place - slope * steps) + slope * steps
+    return usual
+
+
+def _lines(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Siegel's line through each window of values, (windows, values of one), and its median distance from them."""
+    width = min(2 * AROUND + 1, len(values))
+    around = np.lib.stride_tricks.sliding_window_view(values, width)
+    steps = np.arange(width)
+    slope = np.median(
+        [np.median(np.delete(around - around[:, [i]], i, 1) / np.delete(steps - i, i), axis=1) for i in steps], axis=0
+    )
+    lines: np.ndarray = slope[:, None] * steps
+    lines += np.median(around - lines, axis=1)[:, None]
+    return lines, np.median(np.abs(around - lines), axis=1)
 
 
 def scores_of(sizes: np.ndarray, floor: float, rounding: float) -> np.ndarray:
     """Distances in robust standard deviations, at least `floor`; where nearly all are 0, their mean size stands in."""
-    scale = max(floor, *(factor * float(np.quantile(sizes, share)) for share, factor in SHARES))
+    scale = max(floor, *(factor * float(np.quantile(sizes, share, method="lower")) for share, factor in SHARES))
     scale = max(scale if scale > rounding else float(sizes.mean()), rounding)
     return sizes / scale
