@@ -6,10 +6,16 @@
 Names are loaded when first used, so that ``import duomo`` and the command line stay light.
 """
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from duomo.lazy import face
 from duomo.version import __version__ as __version__
+
+# ONNX Runtime and OpenVINO tell Microsoft and Google of each import, unless these stand before it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as Python marks what is not to be found
 
 if TYPE_CHECKING:
     from duomo.adapters.adapter import Adapter as Adapter

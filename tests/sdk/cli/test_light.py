@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 HEAVY = ("torch", "transformers", "pydantic", "rich", "numpy", "importlib.metadata", "packaging", "platformdirs")
 
@@ -67,3 +70,12 @@ def test_the_version_is_shown_before_any_plugin_is_looked_for() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_runtime_that_reports_to_its_maker_is_told_not_to(runtime: str, tmp_path: Path) -> None:
+    """Each keeps an identifier of this user in the home folder as soon as it means to report."""
+    pytest.importorskip(runtime)
+    env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}  # without CI, in which both are silent anyway
+    subprocess.run([sys.executable, "-c", f"import duomo, {runtime}"], env=env, capture_output=True, check=True)
+    assert list(tmp_path.rglob("*")) == []
