@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from duomo.errors import StoreMismatch
+from duomo.locking import try_lock
 
 LINES = 500
 """Steps are logged so that about this many lines come together."""
@@ -27,27 +31,38 @@ def _json_safe(value: object) -> object:
 
 
 class Journal:
-    """The log of one training.
+    """The log of one training; while it is open no other training writes into its folder.
 
     Args:
         path: of the file.
         total: steps in all.
-        kept: bytes of an earlier run that are kept.
         on_line: is given each new line.
+
+    Raises:
+        StoreMismatch: another training has it open.
     """
 
-    def __init__(
-        self, path: Path, total: int, kept: int = 0, on_line: Callable[[dict[str, Any]], None] = lambda _: None
-    ) -> None:
+    def __init__(self, path: Path, total: int, on_line: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
         self.path = path
         self._on_line = on_line
         self._every = max(1, total // LINES)
-        self._file = path.open("r+b" if kept else "wb")
-        if path.is_file():
-            self._file.truncate(kept)
-            self._file.seek(kept)
+        self._file = path.open("ab")
         self._sum = 0.0
         self._steps = 0
+        with contextlib.suppress(OSError):  # of a file system without locks
+            if path.is_file() and not try_lock(self._file):
+                self._file.close()
+                raise StoreMismatch(
+                    f"'{path.parent}' is in use",
+                    why="another training writes into it",
+                    fix="wait for that one, or end it; or choose another folder",
+                )
+
+    def keep(self, size: int) -> None:
+        """Cut all but the first `size` bytes off: what was logged after the checkpoint is logged again."""
+        if self.path.is_file():
+            self._file.truncate(size)
+            self._file.seek(size)
 
     def step(self, number: int, loss: float, **more: Any) -> None:
         """Log the mean loss since the last line, when it is time for one."""

@@ -78,11 +78,16 @@ class Training(Reading):
     def begin(self) -> None:
         """Open the folder, and go on from its last checkpoint where that is asked for. Raises `StoreMismatch`."""
         self.request.out.mkdir(parents=True, exist_ok=True)
-        self.ledger = Ledger(self.request.out / "checkpoints", writes=self.peers.writes)
-        kept = self._resume()
-        self.peers.meet()  # no rank writes before all have read
         path = self.request.out / "log.jsonl" if self.peers.writes else Path(os.devnull)
-        self.journal = Journal(path, self.loop.total, kept, lambda line: self.tell("log", self.step, line))
+        self.journal = Journal(path, self.loop.total, lambda line: self.tell("log", self.step, line))
+        try:
+            self.ledger = Ledger(self.request.out / "checkpoints", writes=self.peers.writes)
+            kept = self._resume()
+            self.peers.meet()  # no rank writes before all have read
+        except BaseException:
+            self.journal.close()
+            raise
+        self.journal.keep(kept)
         if self.step:
             self.journal.write({"step": self.step, "resumed": True})
 

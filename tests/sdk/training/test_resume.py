@@ -168,3 +168,22 @@ def test_a_training_that_is_done_is_given_back(fit, rows):
 
 def test_a_resume_of_nothing_begins(fit, rows):
     assert isinstance(fit(rows, resume=True), duomo.Fit)
+
+
+def test_a_folder_that_another_training_writes_into_is_refused(fit, rows):
+    """Either would remove the other's checkpoints, and the model would be of whichever came last."""
+    refused = []
+
+    def again(progress):
+        for resume in (True, False) if progress.step == 1 else ():
+            with pytest.raises(StoreMismatch) as caught:
+                fit(rows, resume=resume, seed=1)
+            refused.append(str(caught.value))
+
+    fit(rows, on_step=again, checkpoint_s=60.0)
+    assert all("is in use" in each for each in refused)
+    assert len(refused) == 2
+    stopped(fit, rows, after=3, out="stopped")
+    with pytest.raises(StoreMismatch):
+        fit(rows, resume=True, out="stopped", seed=1)
+    assert fit(rows, resume=True, out="stopped"), "what was stopped, or refused, holds it no longer"
