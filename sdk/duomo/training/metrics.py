@@ -4,6 +4,9 @@ accuracy      right / all, Wilson's interval (Wilson 1927, "Probable inference")
 macro F1      mean over the classes, interval from Poisson resamples of the confusion matrix (Chamandy et al. 2012,
               "Estimating uncertainty for massive data streams")
 others        ratios of sums over rows, interval from the spread of the rows (delta method)
+
+Where all rows are right, or all wrong, they have no spread, and shares have Wilson's interval instead. Of other numbers
+one row alone has none: NaN.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ RESAMPLES, CELLS = 1000, 20_000_000
 
 
 class Interval(NamedTuple):
-    """A score and the interval in which it lies with 95 % confidence, were other rows held out."""
+    """A score and the interval in which it lies with 95 % confidence, were other rows held out; NaN if not known."""
 
     value: float
     low: float
@@ -79,6 +82,8 @@ class Classes(Metric):
     """One name of several for each row."""
 
     better = "macro_f1"
+    skipped = 0
+    """Names, from the first, that have no F1 of their own."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = list(labels)
@@ -105,16 +110,15 @@ class Classes(Metric):
         import torch
 
         matrix = torch.tensor(self.confusion, dtype=torch.float64)
-        total = int(matrix.sum())
-        if not total:
-            return Interval(math.nan, math.nan, math.nan, 0)
+        total, value = int(matrix.sum()), float(macro_f1(matrix, self.skipped))
+        if value in (0.0, 1.0) or not total:  # as are all resamples
+            named = total - int(matrix[: self.skipped, : self.skipped].sum())
+            return wilson(int(value) * named, named)._replace(value=value if total else math.nan, num_rows=total)
         draws = max(20, min(RESAMPLES, CELLS // matrix.numel()))
         resampled = torch.poisson(matrix.expand(draws, *matrix.shape), generator=torch.Generator().manual_seed(0))
-        low, high = self._f1(resampled).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-        return Interval(float(self._f1(matrix)), low, high, total)
-
-    def _f1(self, confusion: Tensor) -> Tensor:
-        return macro_f1(confusion)
+        found = macro_f1(resampled, self.skipped)
+        low, high = found.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+        return Interval(value, low, high, total)
 
 
 class Named(NamedTuple):
@@ -133,6 +137,7 @@ class Tokens(Classes):
     """
 
     outside = "O"
+    skipped = 1
 
     def __init__(self) -> None:
         super().__init__([self.outside])
@@ -153,17 +158,14 @@ class Tokens(Classes):
     def scores(self) -> dict[str, Interval]:
         return {
             **super().scores(),
-            "entity_precision": _ratio([(right, said) for right, said, _ in self.entities]),
-            "entity_recall": _ratio([(right, wanted) for right, _, wanted in self.entities]),
-            "entity_f1": _ratio([(2 * right, said + wanted) for right, said, wanted in self.entities]),
+            "entity_precision": _share([(right, said) for right, said, _ in self.entities]),
+            "entity_recall": _share([(right, wanted) for right, _, wanted in self.entities]),
+            "entity_f1": _share([(2 * right, said + wanted) for right, said, wanted in self.entities]),
         }
 
     def _see(self) -> None:
         names = {name for pair in self.pairs for name in pair} - {self.outside}
         self.labels = [self.outside, *sorted(names)]
-
-    def _f1(self, confusion: Tensor) -> Tensor:
-        return macro_f1(confusion, skipped=1)
 
 
 class Numbers(Metric):
@@ -184,13 +186,14 @@ class Numbers(Metric):
         errors = [abs(label - guess) for label, guess in self.pairs]
         count = len(errors)
         mean = sum(errors) / count
-        spread = Z95 * math.sqrt(sum((each - mean) ** 2 for each in errors) / max(1, count - 1) / count)
+        around = sum((each - mean) ** 2 for each in errors)
+        spread = Z95 * math.sqrt(around / (count - 1) / count) if count > 1 else math.nan
         middle = sum(label for label, _ in self.pairs) / count
         left = _ratio([((label - guess) ** 2, (label - middle) ** 2) for label, guess in self.pairs])
         is_one = len({label for label, _ in self.pairs}) == 1  # of which the sums may differ by rounding
         explained = (math.nan,) * 3 if is_one else (1 - left.value, 1 - left.high, 1 - left.low)
         return {
-            "mean_absolute_error": Interval(mean, max(0.0, mean - spread), mean + spread, count),
+            "mean_absolute_error": Interval(mean, _not_below(0.0, mean - spread), mean + spread, count),
             "r2": Interval(*explained, count),
         }
 
@@ -217,7 +220,7 @@ class Answers(Metric):
 
     def scores(self) -> dict[str, Interval]:
         exact = wilson(int(sum(one for one, _ in self.pairs)), len(self.pairs))
-        f1 = _ratio([(f1, 1.0) for _, f1 in self.pairs])
+        f1 = _share([(f1, 1.0) for _, f1 in self.pairs])
         return {"exact_match": exact, "f1": f1._replace(high=min(1.0, f1.high))}
 
 
@@ -240,7 +243,7 @@ class WordErrors(Metric):
         self.characters += other.characters
 
     def scores(self) -> dict[str, Interval]:
-        return {"word_error_rate": _ratio(self.words), "character_error_rate": _ratio(self.characters)}
+        return {"word_error_rate": _share(self.words), "character_error_rate": _share(self.characters)}
 
 
 def edits(first: Sequence[Any], second: Sequence[Any]) -> int:
@@ -271,9 +274,21 @@ def _ratio(rows: Sequence[tuple[float, float]]) -> Interval:
     if not count:
         return Interval(math.nan, math.nan, math.nan, 0)
     mean = sum(total for total, _ in rows) / count
-    spread = math.sqrt(sum((total - mean * n) ** 2 for total, n in rows)) / count
+    spread = math.sqrt(sum((total - mean * n) ** 2 for total, n in rows)) / count if len(rows) > 1 else math.nan
     least = 0.0 if all(total >= 0 for total, _ in rows) else -math.inf
-    return Interval(mean, max(least, mean - Z95 * spread), mean + Z95 * spread, len(rows))
+    return Interval(mean, _not_below(least, mean - Z95 * spread), mean + Z95 * spread, len(rows))
+
+
+def _share(rows: Sequence[tuple[float, float]]) -> Interval:
+    """As `_ratio`, of shares: Wilson's interval over the rows that count, where all of them are right or all wrong."""
+    found = _ratio(rows)
+    counted = sum(count > 0 for _, count in rows)
+    alike = found.value in (0.0, 1.0) and all(total == found.value * count for total, count in rows)
+    return wilson(int(found.value) * counted, counted)._replace(num_rows=len(rows)) if alike else found
+
+
+def _not_below(least: float, number: float) -> float:
+    return number if math.isnan(number) else max(least, number)
 
 
 def wilson(right: int, total: int) -> Interval:

@@ -1,5 +1,6 @@
 """Scores equal to those of scikit-learn on random data, and intervals that hold what they say."""
 
+import math
 import random
 from itertools import chain
 
@@ -69,3 +70,30 @@ def test_no_interval_reaches_beyond_what_a_score_can_be():
     gain = Loss()  # of a density, which may be above 1
     gain.add([-3.0, 1.0], [1, 1])
     assert gain.score().low < -1
+
+
+def test_few_rows_that_are_all_right_or_all_wrong_are_not_sure():
+    names, entities, heard, answers = Classes(["a", "b"]), Tokens(), WordErrors(), Answers()
+    names.add(["a", "b"] * 20, ["a", "b"] * 20)
+    entities.add([Named(["A", "O"], {(0, 1, "A")})] * 5, [Named(["A", "O"], {(0, 1, "A")})] * 5)
+    heard.add(["a b", "c"], ["a b", "c"])
+    answers.add(["x"], [["x"]])
+    assert names.scores()["macro_f1"] == names.scores()["accuracy"]
+    shown = (names.scores()["macro_f1"], entities.scores()["macro_f1"], entities.scores()["entity_f1"])
+    assert [each.low for each in shown] == pytest.approx([0.912, 0.566, 0.566], abs=1e-3), "of 40, 5 and 5"
+    assert [(each.value, each.high, each.num_rows) for each in shown] == [(1.0, 1.0, 40), (1.0, 1.0, 10), (1.0, 1.0, 5)]
+    assert tuple(heard.scores()["word_error_rate"]) == pytest.approx((0.0, 0.0, 0.658, 2), abs=1e-3)
+    assert answers.scores()["f1"] == answers.scores()["exact_match"]
+    wrong = Classes(["a", "b"])
+    wrong.add(["b", "b"], ["a", "a"])
+    assert wrong.scores()["macro_f1"] == wrong.scores()["accuracy"]
+
+
+def test_one_row_says_nothing_of_the_spread_of_others():
+    loss, number, heard = Loss(), Numbers(), WordErrors()
+    loss.add([0.3], [1])
+    number.add([1.0], [2.0])
+    heard.add(["a b c"], ["a b d"])
+    scores = (loss.score(), number.scores()["mean_absolute_error"], heard.scores()["word_error_rate"])
+    assert [each.value for each in scores] == pytest.approx([0.3, 1.0, 1 / 3])
+    assert all(math.isnan(each.low) and math.isnan(each.high) for each in scores)
