@@ -63,6 +63,7 @@ TRAIN_LENGTH = 128
 )
 @click.option("--seed", metavar="N", type=int, default=0, help="Seed of the simulation.")
 @click.option("--train", metavar="all|head|N", default="", help="What training takes on each device, and what fits.")
+@click.option("--recompute", is_flag=True, help="With --train: trained layers are computed again in the backward pass.")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context
 def command(
@@ -82,6 +83,7 @@ def command(
     slo: float,
     seed: int,
     train: str,
+    recompute: bool,
     output: str,
 ) -> None:
     """Plan how MODEL is spread over devices, which need not be here.
@@ -104,6 +106,8 @@ def command(
         raise click.UsageError("--slow and --faults are of a simulation: --simulate N", ctx)
     if serve != (rate is not None):
         raise click.UsageError("--serve and --rate go together: --serve --rate 400", ctx)
+    if recompute and not train:
+        raise click.UsageError("--recompute is of training: --train all --recompute", ctx)
     from duomo.execution.planning.hardware import describe, facts, parse_devices
     from duomo.execution.planning.planner import make_plan
     from duomo.execution.planning.subject import profile_of
@@ -114,7 +118,7 @@ def command(
         from duomo.training.starts import check_trainable
 
         check_trainable(model, app.catalog)
-        _plan_training(model, profile, known, train, axes, length or TRAIN_LENGTH, output)
+        _plan_training(model, profile, known, train, axes, length or TRAIN_LENGTH, output, recompute=recompute)
         return
     planned = make_plan(profile, known, objective=objective, items=items, dtype=dtype, length=length, axes=axes)
     served = _served(planned, rate, slo, seed)
@@ -150,11 +154,14 @@ def _plan_training(
     axes: frozenset[str],
     length: int,
     output: str,
+    *,
+    recompute: bool,
 ) -> None:
     from duomo.execution.planning.hardware import describe
     from duomo.execution.planning.training import training_needs
 
-    ways = training_needs(profile, devices, int(train) if train.isdigit() else train, axes)
+    what = int(train) if train.isdigit() else train
+    ways = training_needs(profile, devices, what, axes, recompute=recompute)
     if output == "json":
         records = [
             {**dataclasses.asdict(way), "dims": str(way.dims), "units": way.units, "fits": way.fits(length)}

@@ -50,7 +50,12 @@ SHOWN = 10
 )
 @click.option("--epochs", metavar="N", type=int, help="Times that each row is read; 3 when left out.")
 @click.option("--batch", metavar="N", type=int, help="Rows of one update; 16 when left out.")
-@click.option("--lr", metavar="RATE", type=Finite(), help="Highest learning rate; 1e-3 for a head, 5e-5 otherwise.")
+@click.option(
+    "--lr",
+    metavar="RATE",
+    type=Finite(0, min_open=True),
+    help="Highest learning rate; 1e-3 for a head, 5e-5 otherwise.",
+)
 @click.option("--seed", metavar="N", type=int, help="Seed of the order, of dropout and of new layers; 0 when left out.")
 @click.option("--max-failed", metavar="N", type=int, help="Most rows that may be unusable; 20 when left out.")
 @click.option(

@@ -133,6 +133,10 @@ def test_what_training_takes_is_shown_and_given_to_programs(duomo: Any, bert: Pa
     first = record["ways"][0]
     assert first["fits"]
     assert first["optimizer"] == 2 * first["gradients"]
+    again = ("plan", f"{bert}/config.json", "--devices", "2xA10", "--recompute")
+    ways = json.loads(duomo(*again, "--train", "2", "-o", "json").stdout)["ways"]
+    assert ways[0]["activations"] < 2 * first["activations"]
+    assert "--train all" in duomo(*again).stderr
 
 
 def test_what_training_cannot_be_planned_is_refused(duomo: Any, bert: Path) -> None:

@@ -3,7 +3,8 @@
 weights      4 bytes a number, frozen ones too
 gradients    4 bytes a number that is trained; as many again where copies add them up in one tensor
 optimiser    8 bytes a number that is trained: two moments
-activations  what autograd keeps for the backward pass, for each token and trained layer
+activations  what autograd keeps for the backward pass, for each token and trained layer; where layers are computed
+             again, what goes into each of them, and what one of them keeps
 """
 
 from __future__ import annotations
@@ -55,7 +56,12 @@ class TrainingNeeds:
 
 
 def training_needs(
-    profile: ModelProfile, devices: Sequence[Device], train: str | int, axes: Collection[str]
+    profile: ModelProfile,
+    devices: Sequence[Device],
+    train: str | int,
+    axes: Collection[str],
+    *,
+    recompute: bool = False,
 ) -> list[TrainingNeeds]:
     """Every way to use the devices for training, the fewest processes that share a layer first.
 
@@ -64,6 +70,7 @@ def training_needs(
         devices: all alike; a CPU is shared by processes, one to as many as it has cores.
         train: ``all``, ``head``, or a number of upper layers.
         axes: in which the model can be cut.
+        recompute: as in `duomo.Recipe`.
 
     Raises `UsageProblem` for a `train` that the model has not.
     """
@@ -79,7 +86,8 @@ def training_needs(
                 continue
             dims = ParallelDims(dp=count // tp, tp=tp)
             trained = trained_stack / tp + trained_rest
-            kept = 4.0 * KEPT * profile.width * layers * (WHOLE + (1 - WHOLE) / tp)
+            whole = KEPT * (WHOLE + (1 - WHOLE) / tp)  # of one layer
+            kept = 4.0 * profile.width * (layers + whole if recompute and layers else layers * whole)
             found.append(
                 TrainingNeeds(
                     dims,

@@ -42,6 +42,14 @@ def test_what_is_frozen_has_neither_gradients_nor_activations():
     assert two.activations == 4 * KEPT * 768 * 2
 
 
+def test_layers_that_are_computed_again_keep_what_goes_into_each_and_all_of_one():
+    profile, device = BERT, parse_devices("1xA10")
+    for train, layers in (("all", 12), (2, 2), ("head", 0)):
+        kept, again = (training_needs(profile, device, train, ("tp",), recompute=each)[0] for each in (False, True))
+        assert again.activations == 4 * 768 * (layers + KEPT) * (layers > 0)
+        assert (again.weights, again.gradients, again.optimizer) == (kept.weights, kept.gradients, kept.optimizer)
+
+
 def test_a_model_that_one_device_cannot_hold_fits_on_eight_that_share_its_layers():
     large = ModelProfile("7b", 7_000_000_000, 260_000_000, layers=32, width=4096, heads=32, kv_heads=8, unit="token")
     ways = needs("8xA100", profile=large)
