@@ -23,7 +23,7 @@ from duomo.execution.scheduling.lanes import Lane
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch, Scheduler
 from duomo.execution.stats import Counts, Stats
-from duomo.execution.submitting import Desk, Submitted, closed
+from duomo.execution.submitting import PREPARE_SHARE, Desk, Submitted, closed
 from duomo.execution.worker import Prepared, Worker
 from duomo.outcome import ItemError, Meta, Outcome
 from duomo.threads import AheadThreads
@@ -222,9 +222,8 @@ class InlineExecutor(Executor):
         self._worker = self._job = self._desk = None
 
 
-PREPARE_SHARE, LEAST_PREPARE_S = 0.1, 1e-3
-"""A batch is prepared beside the one before it where preparing takes more than this share of computing, and longer than
-it takes to hand it to another thread and back."""
+LEAST_PREPARE_S = 1e-3
+"""What takes less to prepare is prepared when it is computed: handing it to another thread and back takes as long."""
 
 
 class InlineDesk(Desk):

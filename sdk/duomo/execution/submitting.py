@@ -18,6 +18,8 @@ from duomo.outcome import ItemError, Outcome
 
 DRAIN_S = 30.0
 """How long `Desk.close` waits for what has begun."""
+PREPARE_SHARE = 0.1
+"""A batch is prepared beside the one before it where preparing takes more than this share of computing."""
 IDLE_S = 5.0
 """The thread ends when nothing has been submitted for this long; the next item starts another."""
 
@@ -83,17 +85,21 @@ class Desk(ABC):
         self._changed.notify_all()
 
     def gather(self) -> None:
-        """Wait for those who ask again as soon as they are answered.
-
-        It does not where the next batch is full without them, or an item would be late for it.
-        """
+        """Wait for those who ask again as soon as they are answered."""
         with self._changed:
-            while not self._closed and not any(lane.is_full for lane in self.lanes):
-                now, deadline = self._now(), self.lanes.next_deadline()
-                wait_s = self._returns.wait_s(now)
-                if not wait_s or (deadline is not None and deadline <= now + wait_s):
-                    return
+            while wait_s := self.gather_s():
                 self._changed.wait(wait_s)
+
+    def gather_s(self) -> float:
+        """How long the next batch should wait for those who ask again at once; called under the lock.
+
+        It should not where it is full without them, or an item would be late for it.
+        """
+        if self._closed or any(lane.is_full for lane in self.lanes):
+            return 0.0
+        now, deadline = self._now(), self.lanes.next_deadline()
+        wait_s = self._returns.wait_s(now)
+        return 0.0 if deadline is not None and deadline <= now + wait_s else wait_s
 
     def expire(self) -> None:
         """Take back what is late, to be answered; called under the lock."""

@@ -27,6 +27,10 @@ class Turns(Protocol):
     def wake(self) -> None:
         """Make a `turn` that waits return."""
 
+    @property
+    def prepares_long(self) -> bool:
+        """Whether batches take so long to prepare that it is done beside the one before."""
+
     def pace_of(self, options: object) -> Pace:
         """Return how fast batches with these options run."""
 
@@ -40,20 +44,29 @@ class Turns(Protocol):
 class LaneRun(ScheduledRun):
     """The items of one lane."""
 
-    def __init__(self, lane: Lane[Submitted], pace: Pace, expire: Callable[[], None]) -> None:
-        super().__init__(lane.scheduler, lane.options, pace)
+    def __init__(self, lane: Lane[Submitted], pool: Turns, desk: PoolDesk) -> None:
+        super().__init__(lane.scheduler, lane.options, pool.pace_of(lane.options))
         self._lane = lane
-        self._expire = expire
+        self._pool = pool
+        self._desk = desk
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
-        """Return what a replica should run next, of items that are not late."""
-        self._expire()
-        return None if self._stopped is not None else self._lane.next_batch(replica, idle=idle)
+        """Return what a replica should run next, of items that are not late.
+
+        One that computes is given more only where that is a full batch, or takes long to prepare: what comes until it
+        is done shares a batch with what waits.
+        """
+        self._desk.expire()
+        is_early = not (idle or self._lane.is_full or self._pool.prepares_long)
+        if self._stopped is not None or is_early or self._desk.gather_s():
+            return None
+        return self._lane.next_batch(replica, idle=idle)
 
     def ran(self, cost: int, seconds: float) -> None:
         """Note how long a batch of this cost took."""
         super().ran(cost, seconds)
         self._lane.time.note(cost, seconds)
+        self._desk.start_s = self._lane.time.start_s
 
 
 class PoolDesk(Desk):
@@ -80,16 +93,17 @@ class PoolDesk(Desk):
         return bool(self._late) or any(run.has_news for run in self._runs.values())
 
     def patience(self, alarm_s: float) -> float:
-        """Return how long to wait for news: until the next deadline, `alarm_s` at most."""
+        """Return how long to wait for news: until the next deadline, or somebody is waited for; `alarm_s` at most."""
         deadline = self.lanes.next_deadline()
-        return alarm_s if deadline is None else max(0.0, min(alarm_s, deadline - self._now()))
+        soon = min(alarm_s, self.gather_s() or alarm_s)
+        return soon if deadline is None else max(0.0, min(soon, deadline - self._now()))
 
     def work(self) -> None:
         """Send out what can be sent, and wait for what comes."""
         with self._changed:
             for lane in self.lanes:
                 if lane not in self._runs:
-                    self._runs[lane] = LaneRun(lane, self._pool.pace_of(lane.options), self.expire)
+                    self._runs[lane] = LaneRun(lane, self._pool, self)
                     self._pool.enter(self._runs[lane])
         self._pool.turn(self)
         with self._changed:

@@ -28,7 +28,7 @@ from duomo.execution.scheduling.intake import PATIENCE_S, Reader
 from duomo.execution.scheduling.policy import Policy, same_options
 from duomo.execution.scheduling.scheduler import Scheduler
 from duomo.execution.stats import ReplicaStats, Stats
-from duomo.execution.submitting import closed
+from duomo.execution.submitting import PREPARE_SHARE, closed
 from duomo.model import Model
 from duomo.outcome import Meta, Outcome
 from duomo.resolving import resolve
@@ -223,6 +223,11 @@ class PoolExecutor(Executor):
         """Return the time by the crew's clock."""
         return self._crew.now()
 
+    @property
+    def prepares_long(self) -> bool:
+        """Whether batches take so long to prepare that it is done beside the one before."""
+        return self._total.prepare_s > PREPARE_SHARE * self._total.compute_s
+
     def pace_of(self, options: object) -> Pace:
         """Return how fast batches with these options run, as far as that is known from earlier runs."""
         with self._changed:
@@ -255,7 +260,7 @@ class PoolExecutor(Executor):
                 return
             if self._waiting:  # another thread looks after the crew, and tells
                 with let_through():
-                    self._changed.wait(PATIENCE_S)
+                    self._changed.wait(run.patience(PATIENCE_S))
                 return
             self._waiting, self._told = True, False
             timeout = run.patience(self._table.next_alarm(self._crew.now()))

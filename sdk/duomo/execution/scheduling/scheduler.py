@@ -319,7 +319,10 @@ class Scheduler:
         return Batch(entries, worker, cost=total, padded=total if self.policy.packed else len(costs) * max(costs))
 
     def _limit(self, worker: int) -> int:
-        """Cost of a batch near the end of the input or before a flush: half of this worker's part; 0 for no limit."""
+        """Cost of a batch near the end of the input or before a flush: half of this worker's part; 0 for no limit.
+
+        Of what comes when it comes, the whole part: more is to come.
+        """
         workers = self.policy.workers
         if not (self._ended or self._flushing or self.policy.live) or workers == 1:
             return 0
@@ -327,7 +330,7 @@ class Scheduler:
         done = self._done.get(worker, 0)
         part = done / self._total_done if done else 1 / workers
         usual = self.counts.cost / max(1, self.counts.batches) * min(1.0, part * workers)
-        return max(1, int(usual / SMALLEST), int(self._cost_waiting * part / 2))
+        return max(1, int(usual / SMALLEST), int(self._cost_waiting * part / (1 if self.policy.live else 2)))
 
     def _halve(self, batch: Batch) -> None:
         self.counts.splits += 1

@@ -649,7 +649,7 @@ def test_near_the_end_a_worker_gets_half_of_its_part(last):
     scheduler = near_the_end()
     getattr(scheduler, last)()
     assert sent(scheduler, 0, 6) == [25, 18, 14, 10, 8, 6]
-    assert sent(near_the_end(live=True), 0, 2) == [25, 18]
+    assert sent(near_the_end(live=True), 0, 2) == [50, 25], "its whole part, where more is to come"
 
 
 def test_parts_near_the_end_are_by_what_each_has_done():
@@ -728,7 +728,7 @@ def test_a_batch_costs_no_more_than_is_asked_for_unless_it_is_one_item(most, num
     assert len(waiting([10] * 6).next_batch(most_cost=most).entries) == num
 
 
-@pytest.mark.parametrize(("most", "num"), [(0, 25), (10, 10), (40, 25)])
+@pytest.mark.parametrize(("most", "num"), [(0, 50), (10, 10), (60, 50)])
 def test_of_two_bounds_of_the_cost_the_lower_counts(most, num):
     assert len(near_the_end(live=True).next_batch(most_cost=most).entries) == num
 
