@@ -28,12 +28,17 @@ def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
 
     Cells of a CSV are texts, and an empty one is None. Raises `InputMissing`, `InputUnreadable` or `UsageProblem`.
     """
+    return (row for _, row in numbered_rows(source))
+
+
+def numbered_rows(source: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
+    """Do the same as `read_rows`; each row with its number as editors and spreadsheets show it, empty ones counted."""
     path = Path(source)
     suffix = path.suffix.lower()
     if not path.is_file():
         raise InputMissing(f"no file '{path}'", why="rows are read from a file", fix="check the name")
     if suffix == ".parquet":
-        return _parquet(path)
+        return enumerate(_parquet(path), 1)
     read = {".csv": read_csv, ".tsv": read_csv, ".jsonl": json_lines, ".ndjson": json_lines}.get(suffix)
     if read is None:
         raise UsageProblem(
@@ -42,13 +47,15 @@ def read_rows(source: str | os.PathLike[str]) -> Iterator[Any]:
     return _opened(read, path)
 
 
-def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
-    """Rows of an open CSV file as dicts, or the error of a row that is lost; the first data row is row 2.
+def read_csv(file: BinaryIO, name: str) -> Iterator[tuple[int, Any]]:
+    """Rows of an open CSV file as dicts, or the error of a row that is lost, each with its number.
+
+    The header is row 1 where nothing stands before it. Empty rows are left out, and counted as spreadsheets do, for
+    which a cell of two lines is one row.
 
     Cells are separated by commas; by semicolons, tabs or bars where the header has some of those and no comma, as
     spreadsheets of many countries and databases write it; or as a line ``sep=;`` before the header says.
-    Empty lines before the header do not count. Letters are UTF-8, or UTF-16 where the file begins with its byte order
-    mark.
+    Letters are UTF-8, or UTF-16 where the file begins with its byte order mark.
     """
     peek = getattr(file, "peek", None)
     encoding = encoding_of(peek(2)) if peek is not None else "utf-8-sig"
@@ -58,30 +65,39 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[Any]:
     csv.field_size_limit(max(csv.field_size_limit(), most))  # of the whole process: its default ends at 131,072
     try:
         lines = _bounded(text, most)
-        filled = (line for line in lines if line.strip())
-        header = next(filled, "")
+        filled = ((at, line) for at, line in enumerate(lines, 1) if line.strip())
+        first, header = next(filled, (1, ""))
         delimiter, is_said = delimiter_of(header)
-        header = next(filled, "") if is_said else header
-        rows = csv.DictReader(itertools.chain([header], lines), delimiter=delimiter)
-        _check_header(rows.fieldnames or (), name)
-        for number, row in enumerate(rows, 2):
-            if None in row or None in row.values():
-                yield BadInput(
-                    f"INPUT.UNREADABLE: row {number} has more or fewer cells than the header",
-                    why=f"the header has {len(rows.fieldnames or ())}",
-                    fix="put texts with commas in quotes",
+        first, header = next(filled, (1, "")) if is_said else (first, header)
+        rows = csv.reader(itertools.chain([header], lines), delimiter=delimiter)
+        names = next(rows, [])
+        _check_header(names, name)
+        for number, cells in enumerate(rows, first + 1):
+            if not cells:
+                continue
+            if len(cells) != len(names):
+                yield (
+                    number,
+                    BadInput(
+                        f"INPUT.UNREADABLE: row {number} has more or fewer cells than the header",
+                        why=f"the header has {len(names)}",
+                        fix="put texts with commas in quotes",
+                    ),
                 )
-            elif not _is_text(row.values()):
-                yield BadInput(
-                    f"INPUT.UNREADABLE: row {number} is not UTF-8",
-                    why="it has a byte that means nothing in that encoding",
-                    fix=TO_UTF8.format("latin1"),
+            elif not _is_text(cells):
+                yield (
+                    number,
+                    BadInput(
+                        f"INPUT.UNREADABLE: row {number} is not UTF-8",
+                        why="it has a byte that means nothing in that encoding",
+                        fix=TO_UTF8.format("latin1"),
+                    ),
                 )
             else:
-                yield {name: cell if cell != "" else None for name, cell in row.items()}
+                yield number, {name: cell if cell != "" else None for name, cell in zip(names, cells, strict=True)}
     except (csv.Error, UnicodeDecodeError) as error:  # of UTF-16, of which a byte that is wrong shifts the rest
         # The rest cannot be trusted, but what came before stands.
-        yield _unreadable(name, f"after row {number}: {error}")
+        yield number + 1, _unreadable(name, f"after row {number}: {error}")
     finally:
         text.detach()  # the caller who opened the file closes it
 
@@ -110,8 +126,8 @@ def _is_text(cells: Iterable[str]) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
-    """A row for each line that is a JSON object, or the error of one that is not."""
+def json_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, Any]]:
+    """A row for each line that is a JSON object, or the error of one that is not, each with the line's number."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -128,7 +144,7 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[Any]:
             why=why + (", and has zeros between its letters, as UTF-16 has" * is_wide),
             fix=TO_UTF8.format("utf-16").replace(".csv", ".jsonl") if is_wide else "one object a line",
         )
-        yield row if isinstance(row, dict) else lost
+        yield number, row if isinstance(row, dict) else lost
 
 
 def parts(file: BinaryIO, name: str, end: bytes = b"\n", most: int | None = None) -> Iterator[bytes]:
@@ -207,7 +223,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _opened(read: Callable[[BinaryIO, str], Iterator[Any]], path: Path) -> Iterator[Any]:
+def _opened(read: Callable[[BinaryIO, str], Iterator[tuple[int, Any]]], path: Path) -> Iterator[tuple[int, Any]]:
     with path.open("rb") as file:
         yield from read(file, path.name)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from duomo.counting import a_type, counted
-from duomo.data.rows import class_names, read_rows
+from duomo.data.rows import class_names, numbered_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, UsageProblem, did_you_mean
 from duomo.inputs.advice import is_missing
 
@@ -77,13 +77,11 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
 
 
 def _of_file(path: Path) -> Iterator[RawRow]:
-    """Rows of a file, numbered as spreadsheets and the messages of `read_rows` do: a header is row 1."""
-    suffix = path.suffix.lower()
-    rows = read_rows(path)
-    if suffix == ".parquet" and (names := class_names(path)):
-        rows = (row if isinstance(row, DuomoError) else _with_names(row, names) for row in rows)
-    first = 2 if suffix in (".csv", ".tsv") else 1
-    return (RawRow(f"{path.name}:{at}", row, base=path.parent) for at, row in enumerate(rows, first))
+    """Rows of a file, numbered as spreadsheets, editors and the messages of `read_rows` do."""
+    names = class_names(path) if path.suffix.lower() == ".parquet" else None
+    for at, row in numbered_rows(path):
+        named = _with_names(row, names) if names and not isinstance(row, DuomoError) else row
+        yield RawRow(f"{path.name}:{at}", named, base=path.parent)
 
 
 def _records(data: object) -> object:

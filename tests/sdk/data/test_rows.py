@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from duomo.data.rows import parse_json, read_rows
+from duomo.data.rows import numbered_rows, parse_json, read_rows
+from duomo.data.sources import rows_of
 from duomo.errors import InputUnreadable
 from duomo.inputs.limits import Limits
 from duomo.inputs.tables import Table
@@ -124,3 +125,18 @@ def test_nan_stays_what_is_missing(tmp_path: Path) -> None:
 def test_a_table_is_separated_as_rows_are(content: str) -> None:
     table = Table.accept(content.encode())
     assert (table.columns, table.rows) == (("city", "people"), (("Oslo", "7,5"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "numbers"),
+    [
+        ("a.csv", 'text,n\ngood,1\n\nbad,2\n"two\nlines",3\nfine,4\n', [2, 4, 5, 6]),
+        ("a.csv", "\n\ntext,n\ngood,1\n", [4]),
+        ("a.csv", "sep=;\ntext;n\ngood;1\nbad\n", [3, 4]),
+        ("a.jsonl", '{"a": 1}\n\n \n{"a": 2}\nnone\n', [1, 4, 5]),
+    ],
+)
+def test_a_row_has_the_number_that_an_editor_shows(tmp_path: Path, name: str, content: str, numbers: list[int]) -> None:
+    (tmp_path / name).write_text(content)
+    assert [number for number, _ in numbered_rows(tmp_path / name)] == numbers
+    assert [row.id for row in rows_of(tmp_path / name, ())] == [f"{name}:{number}" for number in numbers]

@@ -128,7 +128,7 @@ class RecordsJob(Job[AdaptOptions]):
 def _stdin() -> Iterator[Any]:
     if sys.stdin is None:
         raise UsageProblem("standard input is closed", fix="name a file")
-    return json_lines(sys.stdin.buffer, "standard input")
+    return (row for _, row in json_lines(sys.stdin.buffer, "standard input"))
 
 
 def _override(text: str, by: str) -> Override:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from duomo.cli.jobs.items import Item, from_json_file, from_jsonl, from_record
 from duomo.cli.jobs.lines import lines_of, records
-from duomo.data.rows import read_csv, read_rows
+from duomo.data.rows import numbered_rows, read_csv
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.inputs.image import Image
 from duomo.inputs.limits import limits
@@ -170,8 +170,7 @@ class Sources:
         elif kind == "json":
             yield from from_json_file(name, file.read(), self.field)
         elif kind in ("csv", "parquet"):
-            rows = read_csv(file, name) if kind == "csv" else read_rows(name)
-            for number, row in enumerate(rows, 2 if kind == "csv" else 1):
+            for number, row in read_csv(file, name) if kind == "csv" else numbered_rows(name):
                 place = f"{name}:{number}"
                 yield Item(place, row, place) if isinstance(row, DuomoError) else from_record(place, row, self.field)
         else:
