@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +149,7 @@ def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mappi
     """
     try:
         with quiet():
-            return auto.from_pretrained(weights.network_folder, **_SAFE, **settings)
+            made = auto.from_pretrained(weights.network_folder, **_SAFE, **settings)
     except (OSError, ValueError, ImportError) as error:
         _refuse_own_code(weights, error)
         if isinstance(error, ImportError):
@@ -161,6 +163,54 @@ def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mappi
             why=first_line(error),
             fix=f"save it beside the model: {what.replace(' ', '_')}.save_pretrained(folder)",
         ) from None
+    file = weights.network_folder / "tokenizer.json"
+    wrapper = getattr(made, "tokenizer", made)
+    if hasattr(wrapper, "backend_tokenizer") and file.is_file():
+        _follow(wrapper, file)
+    return made
+
+
+def _follow(wrapper: Processor, file: Path) -> None:
+    """Have a tokenizer cut texts as its file says.
+
+    transformers 5 makes most parts anew, as the class has them that the folder names, and takes the vocabulary alone
+    from the file (transformers#44462, #45701, #45812, #45920). What tokenizer_config.json may set stays as it is set.
+    """
+    said, own = json.loads(file.read_bytes()), None
+    built = wrapper.backend_tokenizer
+    parts = ["normalizer", "pre_tokenizer", "decoder", "model"]
+    if not any(hasattr(wrapper, name) for name in _SAYS_ITS_ENDS) and not {"add_bos_token", "add_eos_token"} & set(
+        wrapper.init_kwargs
+    ):
+        parts.append("post_processor")
+    for part in parts:
+        if not _is_alike(getattr(built, part), said[part]):
+            from tokenizers import Tokenizer
+
+            own = own or Tokenizer.from_file(str(file))
+            setattr(built, part, getattr(own, part))
+
+
+_SAYS_ITS_ENDS = ("src_lang", "set_prefix_tokens")
+"""What tokenizers have that put the language before or behind a text, or a task."""
+_TOLD = {"add_prefix_space", "trim_offsets", "lowercase", "strip_accents", "handle_chinese_chars", "clean_text"}
+
+
+def _is_alike(built: Processor, said: Mapping[str, object] | None) -> bool:
+    """Say whether a part of a tokenizer works as the file says; a model by its settings, without its vocabulary."""
+    if built is None or said is None or "vocab" not in said:
+        return _form(json.loads(built.__getstate__()) if built is not None else None) == _form(said)
+    settings = {name: each for name, each in said.items() if name not in ("type", "vocab", "merges")}
+    return said.get("type", "") in ("", type(built).__name__) and all(
+        (getattr(built, name, each) or None) == (each or None) for name, each in settings.items()
+    )
+
+
+def _form(part: object) -> object:
+    """What a part does, but for what tokenizer_config.json may set; what is off or empty is as what is not there."""
+    if isinstance(part, dict):
+        return {name: form for name, each in part.items() if name not in _TOLD and (form := _form(each))}
+    return [_form(each) for each in part] if isinstance(part, list) else part
 
 
 def labels_of(config: Any) -> list[str]:

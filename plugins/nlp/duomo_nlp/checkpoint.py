@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import torch
 from tokenizers import Encoding, Tokenizer, processors
-from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from duomo import WeightsRef, pretrained
 from duomo.errors import WeightsMissing, WeightsProblem, WrongTask
@@ -57,9 +56,6 @@ def load_tokenizer(weights: WeightsRef) -> tuple[PreTrainedTokenizerBase, Tokeni
     """
     wrapper = pretrained.load_processor(AutoTokenizer, weights, "tokenizer")
     fast: Tokenizer | None = getattr(wrapper, "backend_tokenizer", None)
-    if fast is not None and _algorithm(weights) not in ("", type(fast.model).__name__):
-        wrapper = pretrained.load_processor(PreTrainedTokenizerFast, weights, "tokenizer")
-        fast = wrapper.backend_tokenizer
     # Without its files transformers makes an empty tokenizer, to which every word is unknown.
     if fast is None or fast.get_vocab_size() <= len(wrapper.all_special_tokens):
         raise WeightsMissing(
@@ -72,18 +68,6 @@ def load_tokenizer(weights: WeightsRef) -> tuple[PreTrainedTokenizerBase, Tokeni
     return wrapper, fast
 
 
-def _algorithm(weights: WeightsRef) -> str:
-    """``BPE``, ``WordPiece`` and the like, as tokenizer.json says; empty where it does not.
-
-    transformers 5 makes a tokenizer of the class that the folder names, with the vocabulary of the file: where the two
-    are of different kinds, as in camembertv2-base, each letter becomes a token (transformers#45701).
-    """
-    file = weights.network_folder / "tokenizer.json"
-    found = _MODEL.search(file.read_bytes()) if file.is_file() else None
-    return found[1].decode() if found else ""
-
-
-_MODEL = re.compile(rb'"model"\s*:\s*\{\s*"type"\s*:\s*"(\w+)"')
 SAYS_ITS_ENDS = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer")
 """Classes whose first and last token were those of tokenizer_config.json until transformers 5, which does not look."""
 

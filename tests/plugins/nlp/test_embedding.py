@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import processors
+from tokenizers import Tokenizer, processors
 from transformers import AutoModel, AutoTokenizer
 
 import duomo
@@ -305,6 +305,45 @@ def test_the_tokenizer_is_that_of_its_file_whatever_class_is_named(checkpoint: M
     change(folder / "tokenizer_config.json", tokenizer_class=named)
     outcomes = duomo.load("feature-extraction", f"dir:{folder}").map(texts)
     np.testing.assert_allclose([outcome.unwrap().vector for outcome in outcomes], before, atol=1e-6)
+
+
+DIGITS = {"type": "Split", "pattern": {"Regex": "\\p{N}| ?\\p{L}+"}, "behavior": "Isolated", "invert": False}
+BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+ENDS = {
+    "type": "TemplateProcessing",
+    "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [],
+    "special_tokens": {},
+}
+PARTS: dict[str, dict[str, object]] = {
+    "pre_tokenizer": {"type": "Sequence", "pretokenizers": [DIGITS, BYTES]},
+    "normalizer": {"type": "Replace", "pattern": {"String": "mat"}, "content": "dog"},
+    "model": {"ignore_merges": True},
+    "post_processor": ENDS,
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("named", ["GPT2Tokenizer", "Qwen2TokenizerFast", "RobertaTokenizer", "DebertaTokenizer"])
+def test_each_part_of_a_tokenizer_is_that_of_its_file(checkpoint: Make, named: str, part: str) -> None:
+    """transformers 5 has parts of the class in place of the file's (transformers#45812, #45920)."""
+    folder = checkpoint("roberta", AutoModel)
+    file = folder / "tokenizer.json"
+    said = json.loads(file.read_text("utf-8"))[part] or {}
+    if part == "model":  # in place of the last token, a word that merges do not reach
+        said["merges"].pop()
+        said["vocab"]["onetwo"] = said["vocab"].pop(max(said["vocab"], key=said["vocab"].get))
+    change(file, **{part: PARTS[part] if part != "model" else said | PARTS[part]})
+    texts = ["the cat sat on the mat in 1234", "onetwo", "Ada met Bob"]
+    change(folder / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
+    ids = [Tokenizer.from_file(str(file)).encode(text).ids for text in texts]
+    assert AutoTokenizer.from_pretrained(folder)(texts).input_ids == ids
+    network = AutoModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        wanted = [network(torch.tensor([each])).last_hidden_state[0].mean(0).numpy() for each in ids]
+    change(folder / "tokenizer_config.json", tokenizer_class=named)
+    outcomes = duomo.load("feature-extraction", f"dir:{folder}", device="cpu").map(texts, normalize=False)
+    np.testing.assert_allclose([outcome.unwrap().vector for outcome in outcomes], wanted, atol=1e-5)
 
 
 def change(file: Path, **entries: object) -> None:
