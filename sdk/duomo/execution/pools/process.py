@@ -23,8 +23,10 @@ GRACE_S = 4.0
 """How long a child may take to end when asked to."""
 _DUMP_S = 0.5
 _STARTING = threading.Lock()
-_SERVERS: dict[bool, Any] = {}
-"""Our fork servers: whether it has torch → the server."""
+HEAVY = ("torch", "torch._dynamo", "transformers")
+"""Modules that take seconds each: those of them that a child asks for say which fork server it is of."""
+_SERVERS: dict[tuple[str, ...], Any] = {}
+"""Our fork servers, by what they have of `HEAVY`."""
 
 
 class Child:
@@ -34,8 +36,8 @@ class Child:
         target: a function of a module; what it is given must be picklable, and file descriptors travel
             as `Descriptor`.
         preload: modules that a fork server imports once, so that each child starts with them in
-            hundredths of a second. There are two servers at most, one of them with torch: the first
-            child of each decides what else it has.
+            hundredths of a second. There is a server for what a child asks for of `HEAVY`, and the
+            first child of each decides what else it has.
         with_main: whether the child needs what the driver's ``__main__`` defines. Otherwise it is not run
             again there, and a script needs no ``if __name__ == "__main__"``.
 
@@ -141,15 +143,15 @@ def _fork_server(preload: Sequence[str]) -> Iterator[None]:
     """Let `multiprocessing` use our own server for a while: its only one may be there already, without torch."""
     from multiprocessing import forkserver
 
-    with_torch = "torch" in preload
-    if with_torch not in _SERVERS:
+    kind = tuple(each for each in HEAVY if each in preload)
+    if kind not in _SERVERS:
         # Looking whether there is a GPU must not initialise CUDA, which no fork survives.
         os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-        _SERVERS[with_torch] = forkserver.ForkServer()
-        _SERVERS[with_torch].set_forkserver_preload(list(preload))
-    _ensure_running(_SERVERS[with_torch])
+        _SERVERS[kind] = forkserver.ForkServer()
+        _SERVERS[kind].set_forkserver_preload(list(preload))
+    _ensure_running(_SERVERS[kind])
     usual = forkserver.connect_to_new_process
-    forkserver.connect_to_new_process = _SERVERS[with_torch].connect_to_new_process
+    forkserver.connect_to_new_process = _SERVERS[kind].connect_to_new_process
     try:
         yield
     finally:

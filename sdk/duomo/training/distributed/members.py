@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
@@ -22,7 +23,8 @@ from duomo.training.starts import Start
 
 DEADLINE_S = 600.0
 """A rank that says nothing for so long hangs; it is longer than a step, an evaluation or the trunk may take."""
-PRELOAD = ("torch", "torch._dynamo", "duomo.training.distributed.rank")
+PRELOAD = ("torch", "torch._dynamo", "duomo.training.distributed.rank", "matplotlib.backends.backend_svg")
+"""What every rank needs, or the one that draws the curves: imported once for all, and for those after a restart."""
 
 
 class Orders(NamedTuple):
@@ -66,6 +68,9 @@ class LocalMembers(Members):
         self._rendezvous = new_rendezvous()
         self._children: list[Child] = []
         self._pipes: list[Connection] = []
+        # The trainer's class has brought what it needs of transformers here, and will there.
+        trainer = orders.start.spec.trainer.partition(":")[0]
+        preload = (*PRELOAD, trainer, *({"transformers"} & sys.modules.keys()))
         try:
             for rank in range(len(orders.devices)):
                 here, there = multiprocessing.Pipe(duplex=False)
@@ -78,7 +83,7 @@ class LocalMembers(Members):
                     orders.start,
                     orders.spec,
                 )
-                self._children.append(Child(main, (*args, there), preload=PRELOAD))
+                self._children.append(Child(main, (*args, there), preload=preload))
                 self._pipes.append(here)
                 there.close()
         except BaseException:
