@@ -65,7 +65,9 @@ class WeightsRef(NamedTuple):
         return read_object(self.network_folder / "config.json")
 
     def architectures(self) -> list[str]:
-        """What the folder can be loaded as: its ``architectures``, and ``SentenceTransformer`` where it is one.
+        """What the folder can be loaded as: its ``architectures``, and the kind of a sentence-transformers folder.
+
+        That is ``SentenceTransformer``, ``CrossEncoder`` or ``SparseEncoder``.
 
         Raises `WeightsMismatch` where ``config.json`` is damaged.
         """
@@ -81,7 +83,10 @@ class WeightsRef(NamedTuple):
             named = ["TimmWrapperForImageClassification"]
         if not named and ctranslate2_spec(self.folder) == "WhisperSpec":
             named = ["WhisperForConditionalGeneration"]
-        return [*named, "SentenceTransformer"] if (self.folder / "modules.json").is_file() else [*named]
+        if not (self.folder / "modules.json").is_file():
+            return [*named]
+        said = read_object(self.folder / "config_sentence_transformers.json").get("model_type")
+        return [*named, str(said or "SentenceTransformer")]
 
     def family(self) -> str:
         """The model that a folder in duomo layout names in ``duomo.json``; empty in transformers layout."""

@@ -79,6 +79,25 @@ def llama(folder: Path) -> None:
     save_tokenizer(folder)
 
 
+def judge(folder: Path) -> None:
+    llama(folder)
+    roles = ("query", "document")
+    template = " ".join(
+        f"{{{{ messages | selectattr('role', 'eq', '{role}') | map(attribute='content') | first }}}}" for role in roles
+    )
+    (folder / "chat_template.jinja").write_text(template)
+    kinds = {"": "base.modules.Transformer", "1_LogitScore": "cross_encoder.modules.LogitScore"}
+    modules = [{"path": path, "type": f"sentence_transformers.{kind}"} for path, kind in kinds.items()]
+    (folder / "1_LogitScore").mkdir()
+    for name, said in {
+        "modules.json": modules,
+        "1_LogitScore/config.json": {"true_token_id": 5, "false_token_id": 6},
+        "config_sentence_transformers.json": {"model_type": "CrossEncoder"},
+        "sentence_bert_config.json": {"modality_config": {"message": {"format": "flat"}}},
+    }.items():
+        (folder / name).write_text(json.dumps(said))
+
+
 def bart(folder: Path) -> None:
     sizes = {
         "d_model": 16,
@@ -332,6 +351,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("nlp/transformers", "multiple-choice"): bert(BertForMultipleChoice),
     ("nlp/transformers", "next-sentence-prediction"): bert(BertForNextSentencePrediction),
     ("nlp/transformers", "text-ranking"): bert(BertForSequenceClassification, ("score",)),
+    ("nlp/judges", "text-ranking"): judge,
     ("nlp/gru", "text-classification"): baseline("duomo_nlp.models.gru:TextGruTrainer", "gru"),
     ("nlp/transformer", "text-generation"): baseline("duomo_nlp.models.transformer:CharactersTrainer", "transformer"),
     ("speech/cnn", "audio-classification"): baseline("duomo_speech.cnn:AudioCnnTrainer", "cnn"),

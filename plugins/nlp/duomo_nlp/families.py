@@ -149,6 +149,14 @@ FAMILIES: tuple[ModelSpec, ...] = (
         summary="any cross-encoder: a transformers checkpoint that gives a pair of texts one score",
         limits="one pass a text; first choose among many by semantic-search",
     ),
+    FAMILY._replace(
+        name="nlp/judges",
+        task="text-ranking",
+        loader="duomo_nlp.judging:AnsweredRanking",
+        summary="any decoder that a CrossEncoder folder asks whether a text answers, such as Qwen3-Reranker",
+        architectures=("CrossEncoder", "!*ForSequenceClassification"),
+        limits="one pass a text; first choose among many by semantic-search",
+    ),
     *(
         FAMILY._replace(
             task=task,

@@ -8,7 +8,7 @@ window    a text of several windows has the score of its best one (MaxP, Dai and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers import AutoModelForSequenceClassification
@@ -28,7 +28,7 @@ from duomo_nlp.encoders.rows import Rows
 class TextRanking(Encoder[Candidates, SearchResult]):
     """Each text beside the query, the best first; ties keep the order of the texts."""
 
-    auto = AutoModelForSequenceClassification
+    auto: ClassVar[object] = AutoModelForSequenceClassification
     cuts = "only_second"
     batch_size = 32
 
@@ -39,7 +39,13 @@ class TextRanking(Encoder[Candidates, SearchResult]):
                 why=f"it gives a pair of texts {self.network.config.num_labels} numbers, and a rank needs one",
                 fix="use a cross-encoder, such as hf:cross-encoder/ms-marco-MiniLM-L6-v2",
             )
-        self.is_sigmoid = _activation(weights) == "Sigmoid"
+        self.is_sigmoid = is_sigmoid(weights)
+        if name := read_json(weights, "config_sentence_transformers.json").get("default_prompt_name"):
+            raise WeightsProblem(
+                f"'{weights.folder}' asks for the prompt '{name}' before each text",
+                why="prompts of cross-encoders that are no decoders cannot be honoured here",
+                fix="use a checkpoint without prompts",
+            )
 
     @staticmethod
     def estimate(item: Any) -> int:
@@ -85,10 +91,10 @@ class TextRanking(Encoder[Candidates, SearchResult]):
         return results
 
 
-def _activation(weights: WeightsRef) -> str:
-    """``Sigmoid`` or ``Identity``: what the checkpoint says becomes of its number; a sigmoid where it is silent.
+def is_sigmoid(weights: WeightsRef) -> bool:
+    """Whether a sigmoid of the network's number is the score, and not the number itself, as where nothing is said.
 
-    Raises `WeightsProblem` for another one, and for prompts, which are not put before the texts here.
+    Raises `WeightsProblem` where the checkpoint asks for something else.
     """
     config, own = weights.config(), read_json(weights, "config_sentence_transformers.json")
     named = (
@@ -104,10 +110,4 @@ def _activation(weights: WeightsRef) -> str:
             why="a score is a sigmoid of the network's number, or the number itself",
             fix="set activation_fn in config_sentence_transformers.json to one of the two",
         )
-    if own.get("default_prompt_name"):
-        raise WeightsProblem(
-            f"'{weights.folder}' asks for the prompt '{own['default_prompt_name']}' before each text",
-            why="prompts of cross-encoders cannot be honoured here",
-            fix="use a checkpoint without prompts",
-        )
-    return name
+    return name == "Sigmoid"

@@ -101,15 +101,18 @@ def look(path: str, catalog: Catalog) -> Folder:
 def _what_it_is(folder: Path, path: str, catalog: Catalog, missing: list[str]) -> tuple[str, list[str], dict[str, str]]:
     """Layout, architectures and tasks; what keeps a task away joins `missing`."""
     weights = WeightsRef(ModelSpec(f"dir:{path}", "", "", "", "", weights="given"), folder)
-    layout, named, architectures, tasks = "unknown", "", [], {}
+    layout, named, architectures = "unknown", "", list[str]()
+    tasks: dict[str, str] = {}
     try:
         architectures, named = weights.architectures(), weights.family()
         layout = _layout(folder, weights, named)
         specs = (
             [spec for spec in catalog.models if spec.name == named] if named else catalog.families(None, architectures)
         )
-        tasks = {spec.task: spec.name for spec in specs}
+        # What modules.json makes of a network comes before what the network was.
+        specs.sort(key=lambda spec: spec not in catalog.families(spec.task, architectures[-1:]))
         for spec in specs:
+            tasks.setdefault(spec.task, spec.name)  # the first that fits is the one that loads it
             missing += [f"{line} ({spec.task}): pip install '{line}'" for line in missing_requirements(spec.requires)]
     except (DuomoError, ValueError) as error:
         missing.append(f"its configuration cannot be read: {error}")
