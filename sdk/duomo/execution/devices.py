@@ -46,6 +46,15 @@ def no_grad() -> contextlib.AbstractContextManager[Any]:
     return context
 
 
+def own_random_numbers() -> contextlib.AbstractContextManager[None]:
+    """What is drawn from torch's generator within, such as a network's first weights, is drawn apart."""
+    torch = torch_in_use()
+    if torch is None:
+        return contextlib.nullcontext()
+    apart: contextlib.AbstractContextManager[None] = torch.random.fork_rng(devices=[])
+    return apart
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on any device."""
     torch = torch_in_use()

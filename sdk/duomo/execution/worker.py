@@ -18,6 +18,7 @@ from duomo.execution.devices import (
     move,
     networks,
     no_grad,
+    own_random_numbers,
     pick_device,
     torch_device,
     torch_dtype,
@@ -73,7 +74,7 @@ class Worker:
         return f"<Worker: {self.job.reference} on {self.device}>"
 
     def _load(self, cls: type[Model[Any, Any]], weights: WeightsRef) -> Model[Any, Any]:
-        with opening(weights):
+        with opening(weights), own_random_numbers():
             model = cls.load(weights, device=self._device, dtype=torch_dtype(self.job.dtype))
         check_class(self.job, "load", model, Model, "load() returns the model, of a subclass of duomo.Model")
         return model

@@ -167,8 +167,11 @@ class Image(Media):
                 check_open(self._source, label)
                 yield self._source
                 return
-            # Pillow stops hard at twice its own limit; a user who configured more means it.
-            PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS or 0, limits().image_pixels)
+            # Pillow stops hard at twice its own limit, which is the program's: a user who configured more means it,
+            # and one who took it away (None) goes on without.
+            most = PIL.Image.MAX_IMAGE_PIXELS
+            if most is not None and 2 * most < limits().image_pixels:
+                PIL.Image.MAX_IMAGE_PIXELS = limits().image_pixels
             with open_source(self._source, "image") as file, PIL.Image.open(file, formats=_FORMATS) as picture:
                 _check_size(picture, label)
                 if "progressive" in picture.info:

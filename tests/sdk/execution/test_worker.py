@@ -78,6 +78,20 @@ def names(results):
     return [each.result.top.name if each.error is None else each.error.type for each in results]
 
 
+def test_loading_leaves_torchs_random_numbers_as_the_caller_seeded_them(made):
+    class Built(EchoModel):
+        @classmethod
+        def load(cls, weights, device, dtype):
+            torch.nn.Linear(3, 3)  # draws its first weights
+            return cls()
+
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    made(Built)
+    assert torch.equal(torch.rand(3), expected)
+
+
 # Results
 
 

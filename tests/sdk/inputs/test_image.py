@@ -254,6 +254,13 @@ def test_a_raised_limit_is_obeyed_beyond_pillows_own(config):
     assert isinstance(error, InputUnreadable)
 
 
+@pytest.mark.parametrize("chosen", [None, 60_000_000, 500_000_000])
+def test_pillows_own_limit_is_the_programs_where_it_is_not_in_the_way(monkeypatch, picture, chosen):
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", chosen)
+    Image.accept(encoded(picture)).pil()
+    assert chosen == PIL.Image.MAX_IMAGE_PIXELS
+
+
 def test_a_file_over_the_limit_is_refused(config, picture, tmp_path):
     config("[limits]\nfile_bytes = 10")
     picture.save(tmp_path / "a.png")
