@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -17,7 +18,6 @@ import duomo
 from duomo import serving
 from duomo.serving.schemas import openapi
 from duomo.testing import fake_catalog
-from tests.sdk.serving import fakes
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
 
@@ -25,6 +25,13 @@ SNAPSHOT = Path(__file__).with_name("openapi.json")
 def application() -> Any:
     """A server of one task, whose schemas stand for those of all."""
     return serving.app([duomo.load("text-classification", "fake/echo", catalog=fake_catalog())])
+
+
+def served(*tasks: str) -> Any:
+    """A server of tasks, over models that need no weights."""
+    from tests.sdk.serving import fakes  # pytest finds it; this file as a script does not
+
+    return serving.app([fakes.load(task) for task in tasks or ("text-classification", *fakes.KINDS)])
 
 
 def described() -> dict[str, Any]:
@@ -52,8 +59,7 @@ def test_every_route_is_described_and_nothing_else():
 
 def test_a_client_can_send_what_the_description_shows():
     """Each `POST` has a body with a schema; its example is of that schema and is answered."""
-    application = serving.app([fakes.load(task) for task in ("text-classification", *fakes.KINDS)])
-    with TestClient(application, base_url="http://localhost") as client:
+    with TestClient(served(), base_url="http://localhost") as client:
         paths = client.get("/openapi.json").json()["paths"]
         ids = [each["operationId"] for methods in paths.values() for each in methods.values()]
         assert len(set(ids)) == len(ids)
@@ -66,6 +72,35 @@ def test_a_client_can_send_what_the_description_shows():
             jsonschema.validate(body["example"], body["schema"])
             where = path.replace("{name}", "text-classification").replace("{version}", version)
             assert client.post(where, json=body["example"]).status_code == 200, path
+
+
+BODIES = [
+    ("/v1/tasks/text-classification", {"input": "fine"}, True),
+    ("/v1/tasks/text-classification", {"input": "fine", "options": None, "model": None, "deadline_s": None}, True),
+    ("/v1/tasks/text-classification", {"input": " "}, False),
+    ("/v1/tasks/text-classification", {"input": "fine", "option": {}}, False),
+    ("/v1/tasks/text-classification", {"input": "fine", "deadline_s": 86_400}, False),
+    ("/v1/tasks/text-classification/map", {"items": ["fine"], "": 1}, False),
+    ("/v1/embeddings", {"input": "fine", "encoding_format": None, "dimensions": None}, True),
+    ("/v1/embeddings", {"input": "fine", "dimensions": 8}, False),
+    ("/v1/embeddings", {"input": ""}, False),
+    ("/v2/models/text-classification/infer", {"inputs": []}, False),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "is_right"), BODIES)
+def test_the_description_says_what_is_taken_and_what_an_error_looks_like(path, body, is_right):
+    with TestClient(served("text-classification", "feature-extraction"), base_url="http://localhost") as client:
+        description = client.get("/openapi.json").json()
+        route = description["paths"][path.replace("/models/text-classification", "/models/{name}")]["post"]
+        parts = {"components": description["components"]}
+        wanted = route["requestBody"]["content"]["application/json"]["schema"]
+        assert jsonschema.Draft202012Validator({**wanted, **parts}).is_valid(body) is is_right
+        reply = client.post(path, json=body)
+        assert reply.is_success is is_right
+        if not is_right:
+            error = route["responses"]["default"]["content"]["application/json"]["schema"]
+            jsonschema.validate(reply.json(), {**error, **parts})
 
 
 def test_the_description_of_a_mounted_server_says_where_it_is():

@@ -9,10 +9,19 @@ _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "number"}
 _COUNT: Schema = {"type": "integer", "minimum": 1}
 _TRUTH: Schema = {"type": "boolean"}
+_NULL: Schema = {"type": "null"}
+_SAID: Schema = {"type": "string", "pattern": r"\S"}
 
 
 def _object(required: str, **properties: Schema) -> Schema:
     return {"type": "object", "required": required.split(), "properties": properties}
+
+
+def _theirs(required: str, **properties: Schema) -> Schema:
+    """Describe a body of OpenAI's dialect: null is as good as nothing, and other names ask for nothing but by null."""
+    needed = required.split()
+    given = {name: each if name in needed else {"anyOf": [each, _NULL]} for name, each in properties.items()}
+    return {**_object(required, **given), "additionalProperties": _NULL}
 
 
 def _list(items: Schema) -> Schema:
@@ -25,14 +34,14 @@ def _json(schema: Schema, example: object = None, *, required: bool = True) -> S
 
 
 _MESSAGE = _object("role content", role={"enum": ["system", "user", "assistant"]}, content=_TEXT)
-_CHAT = _object(
+_CHAT = _theirs(
     "messages", messages=_list(_MESSAGE), model=_TEXT, stream=_TRUTH, max_tokens=_COUNT, max_completion_tokens=_COUNT,
     temperature=_NUMBER, top_p=_NUMBER, seed={"type": "integer"}, stop={"anyOf": [_TEXT, _list(_TEXT)]},
 )  # fmt: skip
-_VECTORS = _object(
-    "input", input={"anyOf": [_TEXT, _list(_TEXT)]}, model=_TEXT, encoding_format={"enum": ["float", "base64"]}
+_VECTORS = _theirs(
+    "input", input={"anyOf": [_SAID, _list(_SAID)]}, model=_TEXT, encoding_format={"enum": ["float", "base64"]}
 )
-_SPEECH = _object("input", input=_TEXT, model=_TEXT, voice=_TEXT, response_format={"enum": list(SPEECH_TYPES)},
+_SPEECH = _theirs("input", input=_SAID, model=_TEXT, voice=_TEXT, response_format={"enum": list(SPEECH_TYPES)},
                   speed=_NUMBER)  # fmt: skip
 _HEARD = _object("file", file={"type": "string", "format": "binary"}, model=_TEXT, language=_TEXT,
                  response_format={"enum": list(TEXT_FORMATS)}, stream=_TRUTH)  # fmt: skip

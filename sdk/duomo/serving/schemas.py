@@ -30,10 +30,15 @@ ERROR = {
     },
 }
 
+ERROR_OF_TENSORS = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+"""What the Open Inference Protocol has an error look like."""
+TEXT = {"type": "string", "pattern": r"\S"}
+"""White space alone is refused."""
 BESIDE = {
-    "deadline_s": {"type": "number", "minimum": 0, "description": "seconds that an item may wait"},
-    "model": {"type": "string", "description": "refused where another one answers"},
-}
+    "deadline_s": {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": 86_400,
+                   "description": "seconds that an item may wait"},
+    "model": {"type": ["string", "null"], "description": "refused where another one answers"},
+}  # fmt: skip
 """What a body may have beside the input and the options."""
 ROUTES: tuple[tuple[str, str, str], ...] = (
     ("get", "/v1/tasks", "What is served"),
@@ -75,7 +80,7 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
     if issubclass(input_class, Image | Audio | Video):
         return MEDIA
     if issubclass(input_class, Text):
-        return {"type": "string", "minLength": 1}
+        return TEXT
     if issubclass(input_class, TableRow):
         return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
     if issubclass(input_class, Prompt):
@@ -89,7 +94,7 @@ def input_schema(input_class: type[Any]) -> dict[str, Any]:
     if issubclass(input_class, TextOrImage):
         parts = {name: {"type": "object", "required": [name], "properties": {name: kind}}
                  for name, kind in (("text", {"type": "string"}), ("image", MEDIA))}  # fmt: skip
-        return {"anyOf": [{"type": "string", "minLength": 1}, *parts.values()]}
+        return {"anyOf": [TEXT, *parts.values()]}
     if issubclass(input_class, float):
         return {"type": "number"}
     wire = getattr(input_class, "WIRE", None)
@@ -118,7 +123,7 @@ def example_of(task: type[Task[Any, Any, Any]]) -> dict[str, object] | None:
 def openapi(hosted: Iterable[Hosted[Any]], root: str = "") -> dict[str, Any]:
     """Describe the whole server (OpenAPI 3.1); `root` is the path it is mounted under."""
     paths: dict[str, Any] = {}
-    parts: dict[str, Any] = {"Error": ERROR}
+    parts: dict[str, Any] = {"Error": ERROR, "ErrorOfTensors": ERROR_OF_TENSORS}
     for task in (each.task for each in hosted):
         for cls in (task.Options, task.Result):
             schema = cls.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -133,7 +138,7 @@ def openapi(hosted: Iterable[Hosted[Any]], root: str = "") -> dict[str, Any]:
             "operationId": re.sub(r"[^a-z0-9]+", "_", f"{method}{path}").strip("_"),
             "summary": summary,
             "parameters": given,
-            "responses": {"200": {"description": summary}, "default": _ERROR},
+            "responses": {"200": {"description": summary}, "default": _error(path)},
             **({"requestBody": BODIES[path]} if method == "post" else {}),
         }
     return {
@@ -154,7 +159,7 @@ def _route_of_one(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
         "requestBody": _body(task, "input", input_schema(task.Input)),
         "responses": {
             "200": {"description": "the result", "content": _json(answer)},
-            "default": _ERROR,
+            "default": _error(),
         },
     }
 
@@ -166,14 +171,15 @@ def _route_of_many(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
         "requestBody": _body(task, "items", _many(input_schema(task.Input))),
         "responses": {
             "200": {"description": "outcomes", "content": {"application/x-ndjson": {}}},
-            "default": _ERROR,
+            "default": _error(),
         },
     }
 
 
 def _body(task: type[Task[Any, Any, Any]], name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    given = {name: schema, "options": _ref(task.Options), **BESIDE}
-    content = _json({"type": "object", "required": [name], "properties": given})
+    options = {"anyOf": [_ref(task.Options), {"type": "null"}]}
+    given = {name: schema, "options": options, **BESIDE}
+    content = _json({"type": "object", "required": [name], "properties": given, "additionalProperties": False})
     if name == "input":
         content["multipart/form-data"] = {"schema": _form(task.Input)}
     return {"required": True, "content": content}
@@ -187,7 +193,8 @@ def _form(input_class: type[object]) -> dict[str, object]:
     given = {name: _field(kind) for name, kind in parts.items()}
     required = [name for name in parts if name not in getattr(input_class, "OPTIONAL", ())]
     options = {"type": "string", "contentMediaType": "application/json"}
-    return {"type": "object", "required": required, "properties": {**given, "options": options, **BESIDE}}
+    properties = {**given, "options": options, **BESIDE}
+    return {"type": "object", "required": required, "properties": properties, "additionalProperties": is_row}
 
 
 def _field(kind: object) -> dict[str, str]:
@@ -206,10 +213,9 @@ def _many(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": schema, "minItems": 1}
 
 
-_ERROR = {
-    "description": "an error",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-}
+def _error(path: str = "") -> dict[str, Any]:
+    name = "ErrorOfTensors" if path.startswith("/v2/models/") else "Error"
+    return {"description": "an error", "content": _json(_named(name))}
 
 
 def _ref(cls: type[Any]) -> dict[str, Any]:
