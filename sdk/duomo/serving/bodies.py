@@ -20,8 +20,8 @@ def _object(required: str, **properties: Schema) -> Schema:
 def _theirs(required: str, **properties: Schema) -> Schema:
     """Describe a body of OpenAI's dialect: null is as good as nothing, and other names ask for nothing but by null."""
     needed = required.split()
-    given = {name: each if name in needed else {"anyOf": [each, _NULL]} for name, each in properties.items()}
-    return {**_object(required, **given), "additionalProperties": _NULL}
+    taken = {name: each if name in needed else Schema(anyOf=[each, _NULL]) for name, each in properties.items()}
+    return {**_object(required, **taken), "additionalProperties": _NULL}
 
 
 def _list(items: Schema) -> Schema:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from duomo.errors import BadInput, BadOption
 from duomo.inputs import Audio, Image, Prompt, Text, TextOrImage, Video
+from duomo.serving.refusal import OtherBody
 from duomo.serving.wire import BESIDE, WireLimits, check_packing, check_query, header, parse_json, read_body
 
 if TYPE_CHECKING:
@@ -34,13 +35,21 @@ async def read_form(request: Request, limits: WireLimits) -> dict[str, str | byt
     """Read a form: the texts of its fields and the bytes of its files, by their names.
 
     Raises:
-        BadInput: it is not a form, has no end, names a field twice, or a text is not UTF-8.
+        BadInput: it has no end, names a field twice, or a text is not UTF-8.
+        OtherBody: it is not a form, or packed.
         BadOption: the address ends with what means nothing.
         InputTooLarge: it is longer than allowed.
     """
     check_query(request)
     check_packing(request)
     given = header(request, b"content-type")
+    if not is_form(request):
+        raise OtherBody(
+            f"a body of type '{given.partition(';')[0]:.40}' is not understood",
+            "this route takes a form",
+            "curl -F file=@call.wav -F model=any …",
+            {"accept": "multipart/form-data"},
+        )
     charset = _CHARSET.search(given)
     if charset is not None and charset[1].strip().lower() not in ("utf-8", "utf8"):
         _refuse(f"its charset is '{charset[1]:.40}', and texts of forms are UTF-8")

@@ -17,11 +17,11 @@ from duomo.errors import BadInput, BadOption, DuomoError, ModelFailed, UnknownMo
 from duomo.outcome import Outcome
 from duomo.serving.chat import chat_messages, chat_options, chat_streams, events, whole
 from duomo.serving.dialect import check_model, error_words, refuse_others, usage
-from duomo.serving.forms import is_form, read_form
+from duomo.serving.forms import read_form
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
-from duomo.serving.replies import JsonReply, error_reply, retry_headers, status_of
+from duomo.serving.replies import JsonReply, error_reply, headers_of, status_of
 from duomo.serving.routes import ClientGone, caller_of, deadline_of, until_gone
 from duomo.serving.sound import (
     SPEECH_TYPES,
@@ -130,7 +130,7 @@ class OpenAIRoutes:
     async def _transcribe(self, request: Request, options: dict[str, object]) -> Response:
         try:
             hosted = self._served("automatic-speech-recognition")
-            given = await read_form(request, self._limits) if is_form(request) else {}
+            given = await read_form(request, self._limits)
             sound = given.get("file")
             if not isinstance(sound, bytes):
                 raise BadInput("the form has no file", fix="curl -F file=@call.wav -F model=any …")
@@ -223,7 +223,7 @@ def _error(error: DuomoError) -> Response:
     if isinstance(error, ClientGone):
         return Response(status_code=GONE)
     seen().error = error.code
-    return error_reply(status_of(error), error_words(error), retry_headers(error))
+    return error_reply(status_of(error), error_words(error), headers_of(error))
 
 
 def _json(value: object) -> JsonReply:

@@ -1,8 +1,10 @@
-"""The refusal of a request for which too much work waits."""
+"""Refusals that an answer's status and headers say more of: too much work waits, a body of another kind."""
 
 from __future__ import annotations
 
-from duomo.errors import ServerBusy
+from collections.abc import Mapping
+
+from duomo.errors import BadInput, ServerBusy
 
 
 class TooBusy(ServerBusy):
@@ -21,3 +23,18 @@ class TooBusy(ServerBusy):
             fix=f"ask again in {retry_s} s",
         )
         self.retry_s = retry_s
+
+
+class OtherBody(BadInput):
+    """A body of another kind, by its Content-Type, or packed (RFC 9110, 15.5.16).
+
+    Args:
+        what: that it is.
+        why: it is refused.
+        fix: what to send.
+        takes: the header that says what is taken.
+    """
+
+    def __init__(self, what: str, why: str, fix: str, takes: Mapping[str, str]) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.takes = takes

@@ -14,12 +14,13 @@ from duomo import errors
 from duomo.errors import DuomoError
 from duomo.outcome import ItemError, Meta, Outcome, result_json, spelled
 from duomo.serving.monitoring.observe import seen
-from duomo.serving.refusal import TooBusy
+from duomo.serving.refusal import OtherBody, TooBusy
 
 STATUS: tuple[tuple[type[DuomoError], int], ...] = (
     (errors.DeadlinePassed, 504),
     (errors.ServerBusy, 429),
     (errors.InputTooLarge, 413),
+    (OtherBody, 415),
     (errors.BadInput, 422),
     (errors.UsageProblem, 400),
     (errors.NotFound, 404),
@@ -67,11 +68,13 @@ def reply_to(error: DuomoError | ItemError, headers: Mapping[str, str] | None = 
     """Answer with an error of ours."""
     words = (error if isinstance(error, ItemError) else ItemError.of(error)).to_dict()
     seen().error = words["code"]
-    return error_reply(status_of(error), words, {**retry_headers(error), **(headers or {})})
+    return error_reply(status_of(error), words, {**headers_of(error), **(headers or {})})
 
 
-def retry_headers(error: DuomoError | ItemError) -> dict[str, str]:
-    """Say when to come again, where that is known; a server that is shut down may be up again in a second."""
+def headers_of(error: DuomoError | ItemError) -> dict[str, str]:
+    """Say what kind of body is taken, or when to come again; a server that is shut down may be up in a second."""
+    if isinstance(error, OtherBody):
+        return dict(error.takes)
     if isinstance(error, TooBusy):
         return {"retry-after": str(error.retry_s)}
     return {"retry-after": "1"} if status_of(error) == 503 else {}

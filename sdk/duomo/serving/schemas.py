@@ -17,7 +17,11 @@ from duomo.tasks.base import Task
 from duomo.testing.samples import sample_for
 from duomo.version import __version__
 
-MEDIA = {"type": "string", "description": "data:…;base64,… of the file's bytes; in a form, a file part"}
+MEDIA = {
+    "type": "string",
+    "pattern": "^data:[^,]*;base64,",
+    "description": "data:…;base64,… of the file's bytes; in a form, a file part",
+}
 ERROR = {
     "type": "object",
     "required": ["error"],
@@ -177,9 +181,11 @@ def _route_of_many(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
 
 
 def _body(task: type[Task[Any, Any, Any]], name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    options = {"anyOf": [_ref(task.Options), {"type": "null"}]}
+    is_needed = any(field.is_required() for field in task.Options.model_fields.values())
+    options = _ref(task.Options) if is_needed else {"anyOf": [_ref(task.Options), {"type": "null"}]}
+    required = [name, "options"] if is_needed else [name]
     given = {name: schema, "options": options, **BESIDE}
-    content = _json({"type": "object", "required": [name], "properties": given, "additionalProperties": False})
+    content = _json({"type": "object", "required": required, "properties": given, "additionalProperties": False})
     if name == "input":
         content["multipart/form-data"] = {"schema": _form(task.Input)}
     return {"required": True, "content": content}

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from duomo.errors import BadInput, BadOption, InputTooLarge
 from duomo.inputs import Audio, Image, ImageChat, MarkedImage, TableRow, TextOrImage, Video
+from duomo.serving.refusal import OtherBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,14 +90,15 @@ def header(request: HTTPConnection, name: bytes) -> str:
 
 
 def check_packing(request: Request) -> None:
-    """Raise `BadInput` for a body that is compressed, on its way or in itself."""
+    """Raise `OtherBody` for one that is compressed, on its way or in itself."""
     on_its_way = header(request, b"transfer-encoding").lower()
     for packed in (header(request, b"content-encoding"), "" if on_its_way == "chunked" else on_its_way):
         if packed.lower() not in ("", "identity"):
-            raise BadInput(
+            raise OtherBody(
                 f"the body is packed by '{packed:.40}'",
-                why="nothing is unpacked here: a small body could become a large one",
-                fix="send it as it is, without Content-Encoding",
+                "nothing is unpacked here: a small body could become a large one",
+                "send it as it is, without Content-Encoding",
+                {"accept-encoding": "identity"},
             )
 
 
@@ -128,6 +130,7 @@ async def read_request(request: Request, limits: WireLimits, orders: Collection[
 
     Raises:
         BadInput: the body is not JSON, or nests deeper than allowed.
+        OtherBody: it is of another type, or packed.
         BadOption: the address ends with what means nothing; ``order`` may be one of `orders`.
         InputTooLarge: it is longer than allowed.
     """
@@ -136,10 +139,11 @@ async def read_request(request: Request, limits: WireLimits, orders: Collection[
     kind = given.partition(";")[0].strip().lower()
     check_packing(request)
     if kind not in ("application/json", "text/json"):
-        raise BadInput(
-            f"a body of type '{kind}' is not understood",
-            why="this route takes application/json; the one of a task takes multipart/form-data, too",
-            fix='Content-Type: application/json, and {"input": …, "options": {…}}',
+        raise OtherBody(
+            f"a body of type '{kind:.40}' is not understood",
+            "this route takes application/json; the one of a task takes multipart/form-data, too",
+            'Content-Type: application/json, and {"input": …, "options": {…}}',
+            {"accept": "application/json"},
         )
     body = parse_json(await read_body(request, limits.body_bytes), limits.json_depth)
     if not isinstance(body, dict):

@@ -64,8 +64,8 @@ def test_a_form_is_what_the_same_request_is_as_json(serve, parts):
         ([part(b"", b"a")], {}, 422, "must be provided"),
         ([part(b'name="file"', NESTED, b"Content-Type: multipart/mixed; boundary=c")], {}, 422, "a text is expected"),
         ([], {}, 422, "this text is empty"),
-        ([part(FILE, b"a")], {"path": ONE + "/map"}, 422, "takes application/json"),
-        ([part(b'name="messages"', b"a")], {"path": "/v2/models/text-classification/infer"}, 422, "application/json"),
+        ([part(FILE, b"a")], {"path": ONE + "/map"}, 415, "takes application/json"),
+        ([part(b'name="messages"', b"a")], {"path": "/v2/models/text-classification/infer"}, 415, "application/json"),
     ],
 )
 def test_what_a_form_holds_and_would_not_count_is_refused(serve, parts, settings, status, words):

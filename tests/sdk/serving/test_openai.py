@@ -133,4 +133,10 @@ def test_a_setting_of_a_transcription_is_honoured_or_refused(client, data, words
 @pytest.mark.parametrize("body", [{"form": [1]}, {"form": {"file": "x"}}, {"file": "x"}])
 def test_a_transcription_without_a_form_says_so(client, body):
     reply = client.post(f"/v1/{HEAR}", json=body)
+    assert (reply.status_code, reply.headers["accept"]) == (415, "multipart/form-data")
+    assert reply.json()["error"]["what"] == "a body of type 'application/json' is not understood"
+
+
+def test_a_form_without_a_file_says_so(client):
+    reply = client.post(f"/v1/{HEAR}", files={"sound": ("a.wav", wav())})
     assert (reply.status_code, reply.json()["error"]["what"]) == (422, "the form has no file")
