@@ -309,7 +309,7 @@ def test_the_tokenizer_is_that_of_its_file_whatever_class_is_named(checkpoint: M
 
 DIGITS = {"type": "Split", "pattern": {"Regex": "\\p{N}| ?\\p{L}+"}, "behavior": "Isolated", "invert": False}
 BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-ENDS = {
+ENDS: dict[str, object] = {
     "type": "TemplateProcessing",
     "single": [{"Sequence": {"id": "A", "type_id": 0}}],
     "pair": [],
