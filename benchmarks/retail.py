@@ -148,7 +148,7 @@ def _stock(demand: np.ndarray[Any, Any]) -> dict[str, Any]:
     totals = {}
     for o in origins:
         calibration = calibrate([s.before(o) for s in series], settings)
-        rows = [calibration.total_quantiles(p, spread(s.before(o), 52, p))[-1]
+        rows = [calibration.total_quantiles(s.before(o), p, spread(s.before(o), 52, p))[-1]
                 for p, s in zip(points[o], series, strict=True)]  # fmt: skip
         totals[o] = np.stack(rows)
     came = demand[:, first : first + len(origins)]

@@ -136,7 +136,7 @@ def judge(whole: Sequence[Clean], past: Sequence[Clean], settings: Settings) -> 
     except GuardRefused:
         return metrics
     spreads = [spread(s, settings.season(s.axis.step), p) for s, p in zip(past, points, strict=True)]
-    rows = np.stack([calibration.quantiles(p, s) for p, s in zip(points, spreads, strict=True)])
+    rows = np.stack([calibration.quantiles(*each) for each in zip(past, points, spreads, strict=True)])
     return metrics | _of_quantiles(rows, actual, known, demand, settings.levels)
 
 

@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 WANTED = 3000
 """Residuals a step that are worth their time: more origins for a small panel, fewer for a large one."""
 MOST_ORIGINS = 30
+RECENT = 60
+"""Periods that tell what an article sells which mostly sells nothing; one that was given up is not held to its past."""
 DOZEN = 12
 SHARES = (0.8, 0.9)
 """Central intervals whose coverage is reported, where their ends are among the levels."""
@@ -50,13 +52,29 @@ class Calibration(Artifact):
     checked: int = 0
     """Outcomes behind `realised`."""
 
-    def quantiles(self, point: Array, scale: float) -> Array:
+    def quantiles(self, series: Clean, point: Array, scale: float) -> Array:
         """Demand at each level for each step, (horizon, levels); never negative."""
-        return np.maximum(point[:, None] + scale * np.array(self.steps), 0.0)
+        found = np.maximum(point[:, None] + scale * np.array(self.steps), 0.0)
+        return np.maximum(found, seldom(series, self.levels, 1))
 
-    def total_quantiles(self, point: Array, scale: float) -> Array:
+    def total_quantiles(self, series: Clean, point: Array, scale: float) -> Array:
         """Demand at each level of all steps up to each, (horizon, levels); never negative."""
-        return np.maximum(np.cumsum(point)[:, None] + scale * np.array(self.totals), 0.0)
+        found = np.maximum(np.cumsum(point)[:, None] + scale * np.array(self.totals), 0.0)
+        return np.maximum(found, [seldom(series, self.levels, count) for count in range(1, len(point) + 1)])
+
+
+def seldom(series: Clean, levels: Sequence[float], periods: int) -> Array:
+    """What a series that mostly sells nothing sold at the upper levels, (levels,), in so many periods together.
+
+    0 at other levels and for other series. Errors of articles that sell all the time say little of one that is sold
+    once in ten weeks: their quantiles end below one piece, and one is sold more often than promised.
+    """
+    recent = series.values[-RECENT:]
+    if np.mean(recent > 0) > 0.5 or len(recent) < periods:
+        return np.zeros(len(levels))
+    sums = np.convolve(recent, np.ones(periods), "valid")
+    upper = [level if level > 0.5 else 0.0 for level in levels]
+    return np.where(np.array(upper) > 0, np.quantile(sums, upper, method="higher"), 0.0)
 
 
 class _Origin(NamedTuple):

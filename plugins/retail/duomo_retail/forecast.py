@@ -109,7 +109,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
             )
             return None
         series, point = case.raw
-        values = calibration.total_quantiles(point, self._spread(series, point))[-1]
+        values = calibration.total_quantiles(series, point, self._spread(series, point))[-1]
         return Quantiles(
             levels=list(calibration.levels), values=values.tolist(), method="rolling-origin", calibrator=calibration.ref
         )
@@ -122,7 +122,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
         series, point = case.raw
         calibration, n = self.calibration, len(series.values)
         scale = self._spread(series, point)
-        rows = calibration.quantiles(point, scale).tolist() if calibration else [[]] * len(point)
+        rows = calibration.quantiles(series, point, scale).tolist() if calibration else [[]] * len(point)
         steps = [
             Step(ds=str(series.axis.at(n + k)), mean=float(mean), quantiles=row)
             for k, (mean, row) in enumerate(zip(point, rows, strict=True))
@@ -136,7 +136,7 @@ class DemandForecast(Adapter[DemandSeries, Forecast]):
             method=self.settings.method,
             steps=steps,
             levels=list(calibration.levels) if calibration else [],
-            totals=calibration.total_quantiles(point, scale).tolist() if calibration else [],
+            totals=calibration.total_quantiles(series, point, scale).tolist() if calibration else [],
             calibrated=calibration is not None,
             realised_coverage=calibration.realised if calibration else {},
             unknown_periods=int((~series.known).sum()),
