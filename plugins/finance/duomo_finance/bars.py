@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,11 @@ Vector = NDArray[np.float64]
 PRICES = ("open", "high", "low", "close")
 MAX_JUMP = 0.4
 """A larger move from one close to the next is more often a split or a wrong unit than a market."""
+ADJUSTED = ("adj close", "adj_close", "adjclose", "adjusted close", "adjusted_close", "adjustedclose")
+PAID = ("dividend", "dividends", "div_cash", "divcash")
+"""Columns of what a close leaves out, as sources of prices name them."""
+SAME = 1e-3
+"""How far the ratio of a close and an adjusted one may move by their rounding."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +101,28 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
         )
         fix = "add 'open', or say that orders fill at the close: Plan(fill='close')"
         found.append(find("INPUT.MISSING_VALUE", text, field="open", fix=fix))
+    found += _left_out(cells)
     bars = _panel(cells, next(iter(currencies)))
     return bars, found + check_bars(bars)
+
+
+def _left_out(cells: Mapping[tuple[dt.datetime, str], Mapping[str, Any]]) -> list[Finding]:
+    """Dividends and splits that the table knows and its closing prices do not."""
+    ratios: dict[str, list[float]] = {}
+    paid: Counter[str] = Counter()
+    for (_, symbol), row in cells.items():
+        adjusted = next((_float(row[name]) for name in ADJUSTED if name in row), math.nan)
+        if adjusted > 0:
+            ratios.setdefault(symbol, []).append(adjusted / _float(row["close"]))
+        paid[symbol] += any(_float(row.get(name)) > 0 for name in PAID)
+    moved = [name for name, each in ratios.items() if max(each) > (1 + SAME) * min(each)]
+    texts = {
+        name: f"the dividends of {name} count in returns only if its prices were adjusted for them" for name in +paid
+    }
+    texts |= {name: f"the adjusted close of {name} grows otherwise than its close: dividends or splits are not in "
+                    "these returns" for name in moved}  # fmt: skip
+    fix = "put adjusted prices into open, high, low and close, all four by one factor"
+    return [find("UNITS.MISMATCH", text, field=name, severity="warn", fix=fix) for name, text in texts.items()]
 
 
 def _double(symbol: str, when: dt.datetime, number: int, first: Mapping[str, Any], row: Mapping[str, Any]) -> Finding:
@@ -118,6 +144,10 @@ def check_bars(bars: Bars) -> list[Finding]:
         if missing:
             found.append(find("INPUT.GAP", f"{symbol} lacks {missing} bars between its first and its last",
                               field=symbol, fix="fill from the source; nothing trades without a bar"))  # fmt: skip
+        still = int((bars.volume[at, j] == 0).sum())
+        if 0 < still < len(at):
+            text = f"{symbol} has {counted(still, 'bar')} in which nothing was traded; orders fill there all the same"
+            found.append(find("INPUT.GAP", text, field=symbol, fix="leave out rows of days on which it was halted"))
         steps = np.abs(np.diff(np.log(close[at])))
         if len(steps) and steps.max() > np.log1p(MAX_JUMP):
             day, factor = bars.times[at[int(steps.argmax()) + 1]], np.exp(steps.max())

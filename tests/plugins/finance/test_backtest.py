@@ -360,6 +360,27 @@ def test_pence_among_pounds_and_a_split_that_was_not_adjusted_are_seen():
     assert "QUALITY.FORMAT" in [each.code for each in read_bars(rows)[1]]
 
 
+@pytest.mark.parametrize(
+    ("named", "cell", "said"),
+    [
+        ("Adj Close", lambda row, at: row["close"] * (0.98 if at < 60 else 1), "adjusted close of S0 grows otherwise"),
+        ("adjusted_close", lambda row, at: str(row["close"] / (1 + at)), "adjusted close of S0 grows otherwise"),
+        ("Dividends", lambda row, at: 0.5 * (at == 60), "dividends of S0 count in returns only if"),
+        ("volume", lambda row, at: 0 if at in (7, 8) else 900, "S0 has 2 bars in which nothing was traded"),
+        ("Adj Close", lambda row, at: round(row["close"] * 0.5, 3), ""),
+        ("adj close", lambda row, at: None, ""),
+        ("dividends", lambda row, at: "", ""),
+        ("volume", lambda row, at: 0, ""),
+    ],
+)
+def test_what_the_table_knows_of_dividends_and_halts_and_its_prices_do_not_is_said(named, cell, said):
+    rows = [{**row, named: cell(row, at)} for at, row in enumerate(made_up.bars(100, 1))]
+    found = read_bars(rows)[1]
+    assert [each.text for each in found if said and said in each.text] == [each.text for each in found]
+    assert bool(found) == bool(said)
+    assert all(each.severity == "warn" for each in found)
+
+
 def test_signals_of_the_wrong_shape_are_named():
     bars, _ = read_bars(made_up.bars(60, 2))
     with pytest.raises(BadInput, match=r"signals of shape \(59, 2\) do not fit bars of shape \(60, 2\)"):
