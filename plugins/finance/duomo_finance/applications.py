@@ -194,21 +194,34 @@ def value_of(row: Row, field: Field) -> float | str | None:
 def answer_of(held: object, event: str) -> int | None:
     """Whether a cell of the target says `event`: 1 or 0, and None where it is empty.
 
-    The texts ``1`` and ``1.0``, the numbers and True are one answer.
+    The texts ``1`` and ``1.0``, the numbers and True are one answer, and so are ``Default`` and ``default``.
     """
     if is_missing(held):
         return None
     number = _number(int(held) if isinstance(held, bool) else held)
-    return int(str(held).strip() == event or number == _number(event))
+    return int(_in_small(held) == _in_small(event) or number == _number(event))
 
 
-def demand_answers(rows: Sequence[Row], target: str, event: str) -> None:
-    """Raise `BadInput` where there are answers and none is the event."""
+def _in_small(answer: object) -> str:
+    return str(answer).strip().casefold()
+
+
+def demand_answers(rows: Sequence[Row], target: str, event: str) -> list[Finding]:
+    """A finding where there are several answers that are not the event. Raises `BadInput` where none is the event."""
     given = [row[target] for row in rows if not is_missing(row.get(target))]
     if given and not any(answer_of(each, event) for each in given):
         values = sorted({str(each).strip() for each in given})
         raise BadInput(f"no answer in '{target}' is '{event}'", why=f"its values are {', '.join(values[:6])}",
                        fix=did_you_mean(event, values) or f"event='{values[0]}', if that is the default")  # fmt: skip
+    others = sorted({_in_small(int(each) if isinstance(each, bool) else each).removesuffix(".0") for each in given
+                     if not answer_of(each, event)})  # fmt: skip
+    if len(others) < 2:
+        return []
+    text = (
+        f"'{target}' has {len(others)} answers that are not '{event}', and all count as none: {', '.join(others[:4])}"
+    )
+    fix = "leave out the rows whose end is not known yet, and write every default in one way"
+    return [find("INPUT.UNREADABLE", text, field=target, fix=fix, severity="warn")]
 
 
 def _names_in(field: Field, rows: Sequence[Row]) -> Iterator[object]:

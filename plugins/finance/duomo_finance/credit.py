@@ -72,13 +72,13 @@ class Applications(Form):
             BadInput: No answer is the event.
         """
         table = screened(rows, {target, key, group, time, *protected}, REFUSED)
-        demand_answers(rows, target, event)
+        several = demand_answers(rows, target, event)
         answered = [row for row in rows if not is_missing(row.get(target))]
         y = np.array([answer_of(row[target], event) for row in answered], dtype=np.float64)
         shown = list(leaks(table.fields, answered, y))
         refused = {each.field for each in shown if each.severity == "block"}
         fields = tuple(field for field in table.fields if field.name not in refused)
-        found = [*table.findings, *shown]
+        found = [*table.findings, *several, *shown]
         bases = {each.field for each in found if each.code == "FAIR.PROHIBITED_BASIS"}
         return cls(
             fields=(*fields, *ratios), target=target, event=event, key=key, group=group, time=time,

@@ -131,8 +131,8 @@ class Variables(Artifact):
         if is_missing(held):
             return None
         number = number_of(held)
-        same = str(held).strip() == self.event or (number is not None and number == number_of(self.event))
-        return float(same)
+        same = str(held).strip().casefold() == self.event.strip().casefold()
+        return float(same or (number is not None and number == number_of(self.event)))
 
     def check(self, record: Record[Row]) -> Iterator[Finding]:
         """Findings about one record."""

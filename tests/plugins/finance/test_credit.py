@@ -341,9 +341,27 @@ def test_cells_that_are_hardly_meant_as_they_are_read_are_said(write, words):
     assert [words in each.text for each in found if each.field == "income"] == [True]
 
 
+def test_an_answer_in_another_spelling_is_the_same_answer_and_a_third_one_is_said():
+    rows = made_up.applications(60)
+    spelt = [{**row, "status": row["status"].upper() if at % 2 else f" {row['status']}"} for at, row in enumerate(rows)]
+    form, found = Applications.of_table(spelt, target="status", event="default", key="id")
+    labels = [form.record(row, at, b"").label for at, row in enumerate(spelt)]
+    assert labels == [form.record(row, at, b"").label for at, row in enumerate(rows)]
+    assert [each for each in found if each.field == "status"] == []
+    current = [{**row, "status": "current" if at % 9 == 0 else row["status"]} for at, row in enumerate(rows)]
+    _, found = Applications.of_table(current, target="status", event="default", key="id")
+    [said] = [each for each in found if each.field == "status"]
+    assert said.text == "'status' has 2 answers that are not 'default', and all count as none: current, paid"
+    assert said.severity == "warn"
+    _, found = Applications.of_table(
+        [{**row, "status": row["status"] == "default" if at % 2 else int(row["status"] == "default")}
+         for at, row in enumerate(rows)], target="status", event="1", key="id")  # fmt: skip
+    assert [each for each in found if each.field == "status"] == []
+
+
 def test_an_event_that_no_answer_has_is_refused_with_the_answers_there_are():
-    with pytest.raises(BadInput, match="no answer in 'status' is 'Default'") as refused:
-        Applications.of_table(made_up.applications(60), target="status", event="Default")
+    with pytest.raises(BadInput, match="no answer in 'status' is 'defaulted'") as refused:
+        Applications.of_table(made_up.applications(60), target="status", event="defaulted")
     assert "default, paid" in str(refused.value)
 
 

@@ -149,7 +149,7 @@ def test_an_outcome_that_is_unknown_is_no_healthy_patient():
     """A table writes NaN for what is missing, and 1.0 for 1 in a column that has such holes."""
     assert [VARIABLES.answer(each) for each in (1, 1.0, "1", " 1", 0, "0.0")] == [1, 1, 1, 1, 0, 0]
     assert [VARIABLES.answer(each) for each in (None, float("nan"), "", " ")] == [None] * 4
-    assert [PIMA.answer(each) for each in ("Yes", "No")] == [1, 0]
+    assert [PIMA.answer(each) for each in ("Yes", "No", "yes", "YES ")] == [1, 0, 1, 1]
     adapter = TabularRisk(artifacts={"variables": VARIABLES})
     with pytest.raises(UsageProblem, match="1 record has no 'ill'"):
         adapter.fit(adapter.records([*patients(100), {**patients(1)[0], "ill": float("nan")}]))
