@@ -138,7 +138,7 @@ def nearly_numbers(rows: Sequence[TableRow], columns: Columns) -> list[str]:
     found = []
     for name in (*columns.names, *columns.ignored):
         cells = [str(cell).strip() for row in rows if (cell := row.fields.get(name)) is not None]
-        others = [cell for cell in cells if as_number(cell) is None]
+        others = [cell for cell in cells if as_number(cell) is None and not is_missing(cell)]
         meant = len(cells) - sum(_WRITTEN.fullmatch(cell) is None for cell in others)
         if others and meant >= NEARLY * len(cells):
             how = "not used" if name in columns.ignored else "names"

@@ -60,7 +60,7 @@ def rows_of(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True
         if not path.exists():
             raise InputMissing(f"no data at '{path}'", why=f"looked in {path.absolute().parent}", fix="check the path")
         if path.suffix.lower() in PLAIN:
-            lines = enumerate(path.read_text("utf-8-sig", errors="surrogateescape").splitlines(), 1)
+            lines = enumerate(path.read_text("utf-8-sig", errors="surrogateescape").split("\n"), 1)
             return (RawRow(f"{path.name}:{at}", line) for at, line in lines if line.strip())
         return _of_file(path)
     data = _records(data)

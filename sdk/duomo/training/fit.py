@@ -83,7 +83,7 @@ class Fit(Short):
         """The fit whose folder this is. Raises `StoreProblem` when it has none, or a damaged one."""
         try:
             found = json.loads((folder / FILE).read_text("utf-8"))
-            log = (folder / "log.jsonl").read_text("utf-8").splitlines()
+            log = (folder / "log.jsonl").read_bytes().splitlines()  # a text would end at U+2028, too
             rows = found["rows"]
             return cls(
                 found["task"],

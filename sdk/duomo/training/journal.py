@@ -88,7 +88,7 @@ class Journal:
     def lines(self) -> list[dict[str, Any]]:
         """All lines."""
         self._file.flush()
-        return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in self.path.read_bytes().splitlines()]
 
     def close(self) -> None:
         """Close the file."""

@@ -11,6 +11,7 @@ import pytest
 
 from duomo.data.reading import read_examples
 from duomo.data.rows import read_rows
+from duomo.data.sources import rows_of
 from duomo.errors import BadInput, InputMissing, InputTooLarge, RequirementMissing, UsageProblem
 from duomo.tasks import ImageClassification, QuestionAnswering, TextClassification
 
@@ -165,3 +166,10 @@ def test_rows_that_unpack_to_more_than_a_file_may_have_are_refused(tmp_path, con
     [error] = read_rows(file)
     assert isinstance(error, InputTooLarge)
     assert "read together" in error.what
+
+
+def test_lines_of_a_text_file_end_where_an_editor_ends_them(tmp_path):
+    """And not at a form feed or U+2028, which would make two texts of one and move the numbers of all that follow."""
+    (tmp_path / "corpus.txt").write_bytes("\ufeffone\x0cpage\r\n\ntwo\u2028parts\x85\nthree".encode())
+    found = [(row.id, row.value) for row in rows_of(tmp_path / "corpus.txt", (), is_labelled=False)]
+    assert found == [("corpus.txt:1", "one\x0cpage"), ("corpus.txt:3", "two\u2028parts\x85"), ("corpus.txt:4", "three")]

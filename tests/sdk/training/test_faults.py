@@ -52,9 +52,10 @@ def test_more_bad_rows_than_allowed_end_the_training_before_its_first_step(fit, 
 
 def test_a_row_whose_loss_is_not_finite_is_named_left_out_and_harms_nobody(fit, rows):
     at = 13
-    poisoned = [*rows[:at], {"text": "poison", "label": "bird"}, *rows[at:]]
+    odd = f"a{chr(0x2028)}b"  # the end of a line to some, and no end of a line of JSON
+    poisoned = [*rows[:at], {"id": odd, "text": "poison", "label": "bird"}, *rows[at:]]
     found = fit(poisoned, model="toys/poison", train=2, validation=0)
-    assert [(each.id, each.code) for each in found.rows.left_out] == [(str(at), "E-NOT-FINITE")]
+    assert [(each.id, each.code) for each in found.rows.left_out] == [(odd, "E-NOT-FINITE")]
     assert all(tensor.isfinite().all() for tensor in load_file(found.folder / "model.safetensors").values())
     assert all(line["loss"] == line["loss"] for line in found.curves if "loss" in line)
 
