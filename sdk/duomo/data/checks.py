@@ -14,6 +14,7 @@ from typing import Any
 from duomo.counting import counted
 from duomo.data.examples import Example, Finding
 from duomo.errors import BadInput
+from duomo.inputs.advice import is_missing
 
 SHOWN = 5
 """Rows that a finding names."""
@@ -65,7 +66,8 @@ def unknown_names(known: Sequence[str], names: Sequence[str]) -> Finding:
 
 
 def _to_a_person(name: str) -> object:
-    text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")  # such as zero-width spaces
+    text = " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
     try:
         return float(text)
     except ValueError:
@@ -114,6 +116,22 @@ def read_number(label: Any) -> float:
     if abs(number) > LARGEST:
         raise BadInput(f"label {label!r:.60} is too large", why=f"beyond {LARGEST:g}", fix="use a larger unit")
     return number
+
+
+def read_names(label: object) -> tuple[str, ...]:
+    """All names of a row, sorted; empty where none applies. Raises `BadInput` for one name, and for 0 and 1."""
+    label = from_cell(label)
+    values = label.tolist() if hasattr(label, "tolist") else label
+    fix = '["sport", "money"], and [] where none applies'
+    if not isinstance(values, list | tuple | set):
+        raise BadInput(f"label {label!r:.60} is not a list of names", why="other rows have lists", fix=fix)
+    if any(isinstance(each, list | tuple | dict) or is_missing(each) or not name_of(each) for each in values):
+        raise BadInput(f"label {label!r:.60} is not a list of names", why="one of its parts is none", fix=fix)
+    names = {name_of(each) for each in values}
+    if len(names) < len(values) and names <= {"0", "1", "True", "False"}:
+        why = "it looks like 0 and 1 for each label there is"
+        raise BadInput(f"label {label!r:.60} is not a list of names", why=why, fix=fix)
+    return tuple(sorted(names))
 
 
 def from_cell(label: object) -> object:
@@ -237,14 +255,16 @@ def _check_split(
         )  # fmt: skip
     if not held or all(label is None for label in labels):
         return
-    counts, held_labels = Counter(labels[at] for at in train), {labels[at] for at in held}
+    names = [label if isinstance(label, tuple) else (label,) for label in labels]
+    counts = Counter(name for at in train for name in names[at])
+    held_labels = {name for at in held for name in names[at]}
     rare = [name for name, count in counts.items() if count < RARE]
     if rare:
         yield _finding(
             "warning",
             counted(len(rare), "class has", "classes have") + f" fewer than {RARE} rows to train on: {_list(rare)}",
-            [at for at in train if labels[at] in rare], examples, "a class is not learned from one row",
-            "add rows, or join the class with another",
+            [at for at in train if not set(rare).isdisjoint(names[at])], examples,
+            "a class is not learned from one row", "add rows, or join the class with another",
         )  # fmt: skip
     unseen = [name for name in counts if name not in held_labels]
     if unseen and len(counts) < len(held):

@@ -106,12 +106,13 @@ def evaluate(
         training = Training(dataclasses.replace(request, recipe=unlimited), start, catalog.task(task))
         training.read(learns=False)
         if training.model.has_new_head:
-            known = training.labels_of_the_start() if training.model.kind == "classes" else ()
+            known = training.labels_of_the_start() if training.model.kind in ("classes", "names") else ()
             others = [name for name in training.labels if name not in known]
             said = f"it says {', '.join(known[:8])}, and " if known else ""
+            what = f"{said}the rows have {', '.join(others[:8])}"
             raise BadInput(
                 f"'{model}' does not know the labels of these rows",
-                why=f"{said}the rows have {', '.join(others[:8])}",
+                why=what if others else "it says one label of each row, and the rows have lists of them",
                 fix="evaluate it on rows with its own labels, or train it on these: duomo train",
             )
         found = training.evaluate(training.train_rows, training.train_labels)

@@ -17,6 +17,7 @@ from duomo.training.metrics import (
     Loss,
     Metric,
     Numbers,
+    Several,
     Tokens,
     WordErrors,
 )
@@ -61,6 +62,8 @@ def metric_for(model: Trainable[Any]) -> Metric | None:
     """The metric of a kind of label; None where the loss says it all."""
     if model.kind == "classes":
         return Classes(model.labels)
+    if model.kind == "names":
+        return Several(model.labels)
     if model.kind == "spans":
         return Tokens()
     others: dict[str, type[Numbers | Answers | WordErrors]] = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from duomo.data.checks import check_rows, check_spans, from_cell, name_of, read_answers, read_number
+from duomo.data.checks import check_rows, check_spans, from_cell, name_of, read_answers, read_names, read_number
 from duomo.data.examples import Example, Finding, content, words
 from duomo.data.reading import read_examples
 from duomo.data.splits import split
@@ -24,6 +25,8 @@ class Material(NamedTuple):
     num_own: int
     """How many come from the data; those after them from validation data of its own."""
     left_out: list[LeftOut]
+    kind: Kind
+    """Of their labels: names where one was looked for and rows have lists."""
 
 
 class Split(NamedTuple):
@@ -40,7 +43,15 @@ def left_out(id: str, error: ItemError) -> LeftOut:
 
 
 def read_material(
-    task: object, spec: TaskSpec, kind: Kind, data: object, validation: object, label: str | None, input: str | None
+    task: object,
+    spec: TaskSpec,
+    kind: Kind,
+    data: object,
+    validation: object,
+    label: str | None,
+    input: str | None,
+    *,
+    takes_lists: bool = False,
 ) -> Material:
     """Read the data, and validation data that is not a share of it.
 
@@ -52,6 +63,7 @@ def read_material(
         validation: a share of the rows, or where other rows come from.
         label: the column of the label.
         input: the column of the input.
+        takes_lists: whether a row may have a list of names instead of one.
 
     Raises:
         BadInput: a column is missing, there is no row, or no label that could be learned.
@@ -59,6 +71,8 @@ def read_material(
     column = None if kind in ("none",) else label
     found = read_examples(data, task, spec.suffixes, label=column, input=input)
     failed = list(found.failed)
+    if takes_lists and kind == "classes" and any(_is_list(each.label) for each in found.examples):
+        kind = "names"
     own, other = _labelled(found.examples, kind, failed), []
     if not _is_share(validation):
         more = read_examples(validation, task, spec.suffixes, label=column, input=input, purpose="hold out")
@@ -68,7 +82,11 @@ def read_material(
             each._replace(id=f"validation:{each.id}") if each.id in taken else each
             for each in _labelled(more.examples, kind, failed)
         ]
-    return Material([*own, *other], len(own), [left_out(id, error) for id, error in failed])
+    return Material([*own, *other], len(own), [left_out(id, error) for id, error in failed], kind)
+
+
+def _is_list(label: object) -> bool:
+    return isinstance(from_cell(label), list | tuple | set) or getattr(label, "shape", ()) != ()
 
 
 def _is_share(validation: object) -> bool:
@@ -104,6 +122,8 @@ def _read_label(example: Example, kind: Kind) -> Any:
         label = from_cell(label)
     if kind == "spans":
         check_spans(label, len(example.item))
+    elif kind == "names":
+        return read_names(label)
     elif kind == "number":
         return read_number(label)
     elif kind == "answer":
@@ -123,6 +143,8 @@ def _read_label(example: Example, kind: Kind) -> Any:
 def names_of(examples: Sequence[Example], kind: Kind) -> list[str]:
     """The names to tell apart, sorted; whole numbers by their size."""
     names = {each.label for each in examples} if kind == "classes" else set()
+    if kind == "names":
+        names = {name for each in examples for name in each.label}
     if kind == "spans":
         names = {span["label"] for each in examples for span in each.label}
     return sorted(names, key=_place)
@@ -144,21 +166,28 @@ def split_rows(examples: Sequence[Example], num_own: int, kind: Kind, validation
         seed: of the split.
     """
     contents = [content(each) for each in examples]
-    labels: list[Hashable] = [each.label if kind == "classes" else None for each in examples]
+    are_names = kind in ("classes", "names")
+    labels: list[Hashable] = [each.label if are_names else None for each in examples]
     if num_own < len(examples):
         train, held = list(range(num_own)), list(range(num_own, len(examples)))
     elif validation:
         # Texts that differ in their signs alone stay on one side, too.
         groups = [words(each) or key for each, key in zip(examples, contents, strict=True)]
-        train, held = split(groups, labels, float(validation), seed)
+        train, held = split(groups, _rarest(labels) if kind == "names" else labels, float(validation), seed)
     else:
         train, held = list(range(num_own)), []
-    torn = labels if kind == "classes" else [repr(each.label) for each in examples] if kind != "none" else labels
-    findings = list(check_rows(examples, contents, torn, train, held, are_names=kind == "classes"))
+    torn = labels if are_names else [repr(each.label) for each in examples] if kind != "none" else labels
+    findings = list(check_rows(examples, contents, torn, train, held, are_names=are_names))
     if validation and not held:
         why = "equal inputs stay together, and one of a class is trained on: how good it is on other rows is not known"
         findings.append(Finding("warning", "no row is held out", why, "add rows, or name others: validation=…"))
     return Split(train, held, tuple(findings))
+
+
+def _rarest(labels: Sequence[Any]) -> list[Hashable]:
+    """The rarest name of each row, so that each name is on both sides of a split; None of a row without one."""
+    counts = Counter(name for each in labels for name in each)
+    return [min(each, key=counts.__getitem__, default=None) for each in labels]
 
 
 def default_label(kind: Kind) -> str:

@@ -121,6 +121,53 @@ class Classes(Metric):
         return Interval(value, low, high, total)
 
 
+class Several(Metric):
+    """All names that apply to each row: the share of rows whose names are all right, and F1 of the names.
+
+    The interval of macro F1 is from Poisson resamples of the rows.
+    """
+
+    better = "macro_f1"
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = list(labels)
+        self.rows: list[tuple[Set[str], Set[str]]] = []
+        """What applies to each row, and what was said of it."""
+
+    def add(self, predictions: Sequence[Any], labels: Sequence[Any]) -> None:
+        self.rows += [(set(wanted), set(said)) for said, wanted in zip(predictions, labels, strict=True)]
+
+    def merge(self, other: Self) -> None:
+        self.rows += other.rows
+
+    def scores(self) -> dict[str, Interval]:
+        exact = wilson(sum(wanted == said for wanted, said in self.rows), len(self.rows))
+        pairs = [(2.0 * len(wanted & said), float(len(wanted) + len(said))) for wanted, said in self.rows]
+        return {"exact_match": exact, "micro_f1": _share(pairs), "macro_f1": self._macro_f1()}
+
+    def _macro_f1(self) -> Interval:
+        import torch
+
+        count = len(self.rows)
+        wanted, said = (
+            torch.tensor([[name in row[at] for name in self.labels] for row in self.rows], dtype=torch.float64)
+            for at in (0, 1)
+        )
+
+        def f1(times: Tensor) -> Tensor:
+            either = times @ (wanted + said)
+            return (2 * times @ (wanted * said) / either.clamp(min=1)).sum(-1) / (either > 0).sum(-1).clamp(min=1)
+
+        once = torch.ones(1, count, dtype=torch.float64)
+        value = float(f1(once))
+        if value in (0.0, 1.0):  # as are all resamples
+            return wilson(int(value) * count, count)
+        draws = max(20, min(RESAMPLES, CELLS // count))
+        found = f1(torch.poisson(once.expand(draws, count), generator=torch.Generator().manual_seed(0)))
+        low, high = found.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+        return Interval(value, low, high, count)
+
+
 class Named(NamedTuple):
     """What is said of a row: the name of each token or word, and the whole entities."""
 

@@ -61,7 +61,12 @@ class Reading:
         """
         request, cls = self.request, self.start.trainer()
         label = default_label(cls.kind) if request.label == "label" else request.label
-        material = read_material(self.task, self.spec, cls.kind, request.data, request.validation, label, request.input)
+        material = read_material(
+            self.task, self.spec, cls.kind, request.data, request.validation, label, request.input,
+            takes_lists=cls.several is not None,
+        )  # fmt: skip
+        self.start = self.start._replace(has_lists=material.kind == "names")
+        cls = self.start.trainer()
         self.left_out = material.left_out
         self.findings += unread(request.data, self.spec.suffixes, is_labelled=cls.kind != "none")
         if self.recipe.clean:
@@ -77,7 +82,7 @@ class Reading:
         if learns:  # rows that cannot be used may have been all those of a class
             self._check_labels(cls, prepared.examples[: self._num_own])
             self.findings += [*look_alikes(self.labels), *written_for_none(self.labels)]
-            known = self.labels_of_the_start() if cls.kind == "classes" and self.model.has_new_head else ()
+            known = self.labels_of_the_start() if cls.kind in ("classes", "names") and self.model.has_new_head else ()
             self.findings += [unknown_names(known, self.labels)] if known else []
         parts = split_rows(prepared.examples, self._num_own, cls.kind, request.validation, self.recipe.seed)
         self._limit_left_out(len(prepared))
@@ -112,7 +117,7 @@ class Reading:
     def _leave_unknown_out(self, material: Material) -> Material:
         """Leave out rows with a label that the model does not know, unless it knows none: evaluation makes no head."""
         cls = self.start.trainer()
-        if cls.kind not in ("classes", "spans"):
+        if cls.kind not in ("classes", "names", "spans"):
             return material
         known, kept, lost = self._labels_of_the_model(), list[Example](), list[LeftOut]()
         for each in material.examples:
@@ -145,7 +150,7 @@ class Reading:
 
     def _check_labels(self, cls: type[Trainable[Any]], examples: Sequence[Example]) -> None:
         labels = [each.label for each in examples]
-        if cls.kind in ("classes", "number"):
+        if cls.kind in ("classes", "names", "number"):
             others = [f"{each.id}: {each.what}" for each in self.left_out]
             check_differ(labels, self.request.label, others)
         if cls.kind == "spans" and not any(labels):

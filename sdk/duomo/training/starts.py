@@ -37,10 +37,13 @@ class Start(NamedTuple):
     architecture: str = ""
     """What is built from random numbers, where training starts from those; ``size`` is then one of its sizes."""
     size: str = ""
+    has_lists: bool = False
+    """Whether a row may have several labels."""
 
     def trainer(self) -> type[Trainable[Any]]:
         """The class, imported now."""
-        return _trainer(self.spec, self.reference)
+        found = _trainer(self.spec, self.reference)
+        return found.several or found if self.has_lists else found
 
     def loader(self) -> type[Model[object, Result]]:
         """The class that the trained folder is loaded as; it says how its network is cut."""

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 In = TypeVar("In")
 
-Kind = Literal["classes", "number", "spans", "answer", "text", "none"]
-"""What a label is: a name of several, a number, marked stretches of a text, the place of an answer, a text, or none."""
+Kind = Literal["classes", "names", "number", "spans", "answer", "text", "none"]
+"""What a label is: a name of several, all names that apply, a number, marked stretches of a text, the place of an
+answer, a text, or none."""
 
 
 class Parts(NamedTuple):
@@ -51,6 +52,8 @@ class Trainable(Named, ABC, Generic[In]):
     """A network as it is trained, with all that surrounds it. Frozen parts are in evaluation mode."""
 
     kind: ClassVar[Kind] = "classes"
+    several: ClassVar[type[Trainable[Any]] | None] = None
+    """Who trains the same network where labels are lists of names: of kind ``names``."""
     scratch: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Architectures that `build` makes of random numbers, each with its sizes, the smallest first."""
     varieties: ClassVar[tuple[str, ...]] = ()

@@ -23,8 +23,9 @@ from duomo.training.material import names_of, read_material
 
 @pytest.mark.parametrize(
     "names",
-    [("Spam", "spam"), ("not spam", "not  spam"), (unicodedata.normalize("NFD", "é"), "é"), ("1", "1.0"), ("ﬁ", "fi")],
-)
+    [("Spam", "spam"), ("not spam", "not  spam"), (unicodedata.normalize("NFD", "é"), "é"), ("1", "1.0"), ("ﬁ", "fi"),
+     ("spam", "spam\u200b")],
+)  # fmt: skip
 def test_labels_that_are_one_to_a_person_are_found(names):
     (finding,) = look_alikes([*names, "other"])
     assert "look alike" in finding.what

@@ -63,7 +63,7 @@ class EncoderTrainer(Trainable[In]):
     def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
         network, is_new = open_network(cls.auto, weights, labels, dtype, numbers=cls.numbers)
         check_language(network)
-        notes = pretrained.say_one_label(network) if labels else []
+        notes = cls.settle(network) if labels else []
         network = network.to(device)
         if cls.numbers == 1:
             network.config.problem_type = "regression"
@@ -73,6 +73,11 @@ class EncoderTrainer(Trainable[In]):
         model.has_new_head, model.notes = is_new, notes
         model.cut_to(max_tokens(network, wrapper, weights))
         return model
+
+    @staticmethod
+    def settle(network: Network) -> list[str]:
+        """Have a network with labels say what is learned; a note for a person where it said something else."""
+        return pretrained.say_one_label(network)
 
     def cut_to(self, limit: int) -> None:
         """Let the tokenizer cut texts to `limit` tokens."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import AutoModelForSequenceClassification
 
 from duomo import Text, WeightsRef
@@ -25,6 +26,7 @@ from duomo_nlp.encoders.rows import Rows, batches, by_length, by_row
 from duomo_nlp.training.encoders import EncoderTrainer, above
 
 if TYPE_CHECKING:
+    from duomo.pretrained import Network
     from duomo.tasks.nlp import TextClassificationOptions
 
 HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
@@ -40,6 +42,8 @@ HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
 """From (R, 1, H) to (R, labels); heads without a ``dropout`` here have it inside."""
 SCALE = "duomo_scale"
 """Where ``config.json`` has mean and spread of the numbers that were learned."""
+SEVERAL = "multi_label_classification"
+"""The ``problem_type`` of a checkpoint whose labels have a sigmoid each."""
 FINE = 1e-3
 """Steps of a number of 32 bits are no larger a part of what numbers that are learned differ by."""
 
@@ -109,6 +113,46 @@ class Pairs(Sequences):
             }
             for pair in read
         ]
+
+
+class Several(Sequences):
+    """Binary cross-entropy of each label, where a row may have several or none; one above .5 is said."""
+
+    kind = "names"
+
+    @staticmethod
+    def settle(network: Network) -> list[str]:
+        network.config.problem_type = SEVERAL
+        return []
+
+    @classmethod
+    def open(cls, weights: WeightsRef, *, labels: Sequence[str], device: torch.device, dtype: torch.dtype) -> Self:
+        model = super().open(weights, labels=labels, device=device, dtype=dtype)
+        if weights.config().get("problem_type") != SEVERAL:
+            model.has_new_head = True  # as it is read
+        return model
+
+    def targets(self, labels: Sequence[Sequence[str]], features: Sequence[Features]) -> list[Tensor]:
+        places = [super(Several, self).targets(names, features) for names in labels]
+        return [torch.zeros(len(self.labels)).index_fill(0, torch.tensor(each, dtype=torch.long), 1) for each in places]
+
+    def losses(self, output: Tensor, targets: Sequence[Tensor]) -> Losses:
+        wanted = torch.stack(list(targets)).to(output.device)
+        rows = binary_cross_entropy_with_logits(output.float(), wanted, reduction="none").sum(-1)
+        return Losses(rows, torch.full_like(rows, len(self.labels)))
+
+    def predictions(self, output: Tensor, targets: Sequence[Tensor]) -> list[tuple[str, ...]]:
+        return [
+            tuple(name for name, is_said in zip(self.labels, row, strict=True) if is_said)
+            for row in (output > 0).tolist()
+        ]
+
+
+class SeveralOfPairs(Several, Pairs):
+    """The same of pairs of texts."""
+
+
+Sequences.several, Pairs.several = Several, SeveralOfPairs
 
 
 class Regression(Sequences):
