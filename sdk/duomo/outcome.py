@@ -170,24 +170,17 @@ class OutcomeBase(Generic[R_co]):
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-safe dict of one shape, whether the item worked or not."""
-        return {
-            "schema": "duomo.outcome/1",
-            "index": self.index,
-            "id": self.id,
-            "ok": self.ok,
-            # By way of JSON text, because only there does pydantic turn NaN, which is not JSON, into null.
-            "result": json.loads(result_json(self.result)) if self.result is not None else None,
-            "error": self.error.to_dict() if self.error is not None else None,
-            "meta": dataclasses.asdict(self.meta),
-        }
+        # By way of JSON text: only there does pydantic turn NaN, which is not JSON, into null.
+        found: dict[str, Any] = json.loads(self.to_json())
+        return found
 
     def to_json(self) -> str:
-        """One line of JSON, the text of `to_dict`."""
+        """One line of JSON, the text of `to_dict`. Half a character, as of a name that is not UTF-8, is spelled out."""
         head = {"schema": "duomo.outcome/1", "index": self.index, "id": self.id, "ok": self.ok}
         tail = {"error": self.error and self.error.to_dict(), "meta": dataclasses.asdict(self.meta)}
         # The result's text as pydantic writes it: reading and writing a long vector again takes five times as long.
         result = result_json(self.result) if self.result is not None else "null"
-        first, last = json.dumps(head, ensure_ascii=False), json.dumps(tail, ensure_ascii=False)
+        first, last = spelled(json.dumps(head, ensure_ascii=False)), spelled(json.dumps(tail, ensure_ascii=False))
         return f'{first[:-1]}, "result": {result}, {last[1:]}'
 
 

@@ -127,6 +127,14 @@ def test_half_a_character_in_a_result_is_spelled_out_and_does_not_cost_the_file(
     assert (result["labels"][0]["name"], result["labels"][0]["score"]) == ("猫\\udc80", None)
 
 
+def test_half_a_character_of_a_name_is_spelled_out_in_the_dict_and_the_line():
+    error = ItemError.of(InputMissing("no file 'caf\udce9'", fix="look at caf\udce9"))
+    bad = outcome_of(0, "caf\udce9", None, error, META)
+    assert json.loads(bad.to_json()) == bad.to_dict()
+    json.dumps(bad.to_dict(), ensure_ascii=False).encode("utf-8")
+    assert (bad.to_dict()["id"], bad.to_dict()["error"]["fix"]) == (r"caf\udce9", r"look at caf\udce9")
+
+
 def test_stacked_outcomes_are_a_matrix_of_their_vectors_and_others_stay_objects():
     vectors = [outcome_of(at, str(at), Embedding(vector=[at, 2.0]), None, META) for at in range(3)]
     assert np.array_equal(np.stack(vectors), [[0, 2], [1, 2], [2, 2]])

@@ -17,7 +17,6 @@ from duomo.adapters import Adapter, AuditLog
 from duomo.errors import BadInput, DeadlinePassed, DuomoError, UnknownAdapter, did_you_mean
 from duomo.execution.scheduling.admission import Admission
 from duomo.inputs.seal import sealed
-from duomo.outcome import spelled
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.refusal import TooBusy
 from duomo.serving.replies import JsonReply, reply_to
@@ -108,5 +107,5 @@ class AdapterRoutes:
             lines = []
             for each in adapter.map(records, audit=self._audit):
                 seen().item(each.error.code if each.error is not None else "", 0.0, 0.0)
-                lines.append(spelled(each.to_json()).encode() + b"\n")
+                lines.append(each.to_json().encode() + b"\n")
             return b"".join(lines)

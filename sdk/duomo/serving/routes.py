@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from duomo.errors import BadInput, BadOption, DuomoError, UnknownModel, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
-from duomo.outcome import Failure, ItemError, Outcome, outcome_of, spelled
+from duomo.outcome import Failure, ItemError, Outcome, outcome_of
 from duomo.serving.forms import is_form, read_form, task_body
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
@@ -136,7 +136,7 @@ class TaskRoutes:
                 if index % AT_ONCE == AT_ONCE - 1:
                     await asyncio.sleep(0)  # others are answered meanwhile
             for each in tasks if in_order else asyncio.as_completed(tasks):
-                yield spelled((await each).to_json()).encode() + b"\n"
+                yield (await each).to_json().encode() + b"\n"
         finally:
             for task in tasks:
                 task.cancel()

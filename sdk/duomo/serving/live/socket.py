@@ -17,7 +17,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from duomo.errors import BadInput, BadOption, DuomoError, UnknownTask, did_you_mean
 from duomo.inputs.seal import sealed
-from duomo.outcome import spelled
 from duomo.serving.hosted import Hosted
 from duomo.serving.live.messages import Messages, parse_message, parse_object, send, send_error
 from duomo.serving.live.turns import Turn, Turns
@@ -111,7 +110,7 @@ class LiveRoutes:
                 await send(socket, "done")
             else:
                 outcome = await hosted.run(item, options, deadline_s=deadline_s, caller=caller)
-                await socket.send_text('{"type": "outcome", ' + spelled(outcome.to_json())[1:])
+                await socket.send_text('{"type": "outcome", ' + outcome.to_json()[1:])
         except DuomoError as error:  # of this item: the next may be better
             await send_error(socket, error)
 
