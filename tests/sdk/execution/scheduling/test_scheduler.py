@@ -145,10 +145,15 @@ def test_a_worker_that_dies_twice_on_an_item_names_it_and_loses_no_other():
     assert len(deaths) <= 2 + 4  # one whole retry, then log2(16) halvings
 
 
-def test_failures_alike_before_any_success_stop_the_run():
+@pytest.mark.parametrize("raises", [True, False], ids=["its batch raises", "its result is an error"])
+def test_failures_alike_before_any_success_stop_the_run(raises):
     scheduler = Scheduler(Policy(max_items=1, systemic_after=5))
+
+    def run(batch):
+        scheduler.fail(batch, problem()) if raises else scheduler.settle(batch, [ItemResult(error=problem())])
+
     with pytest.raises(SystemicError, match="first 5 items all failed alike"):
-        drive(scheduler, [1] * 100, lambda batch: scheduler.fail(batch, problem()))
+        drive(scheduler, [1] * 100, run)
 
 
 def test_bad_inputs_are_no_systemic_error():
@@ -402,6 +407,23 @@ def test_items_without_failures_are_counted_as_well():
     sizes(scheduler, 1)
     list(scheduler.emit())
     assert scheduler.counts.items == 6
+
+
+def test_where_no_failure_is_allowed_the_first_stops_the_run():
+    scheduler = Scheduler(Policy(max_failed=0))
+    with pytest.raises(SystemicError, match="more than 0 items failed"):
+        drive(scheduler, [1], lambda batch: scheduler.settle(batch, [ItemResult(error=problem())]))
+
+
+def test_it_is_empty_until_something_is_offered_and_when_all_was_emitted():
+    scheduler = Scheduler(Policy())
+    assert scheduler.is_empty
+    fill(scheduler, [1])
+    assert not scheduler.is_empty
+    scheduler.settle(scheduler.next_batch(), [ItemResult(result=0)])
+    assert not scheduler.is_empty
+    assert len(list(scheduler.emit())) == 1
+    assert scheduler.is_empty
 
 
 def test_as_many_failures_as_are_allowed_do_not_stop_the_run():
