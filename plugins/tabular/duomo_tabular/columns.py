@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,6 +20,10 @@ from duomo.training import mean_and_spread
 
 FAR = 8.0
 """Spreads from the mean at which a number is cut off: one cell does not rule the others."""
+HALF = 1.349
+"""Spreads between the quarters of a normal law."""
+FEW = 0.01
+"""Share of numbers that may be far off; more of them are what a column is like."""
 MOST_NAMES = 1000
 """A column of more distinct names, or of names that are nearly all distinct, says nothing of other rows."""
 DISTINCT = 0.5
@@ -55,9 +61,13 @@ class Columns(NamedTuple):
             finite = [value for value in values if math.isfinite(value)]
             if name == "id" or len(distinct) < 2:
                 ignored.append(name)
-            elif finite and len(values) + sum(map(_is_marked, cells)) == len(cells):
-                numbers[name] = mean_and_spread(finite)
-            elif len(distinct) > min(MOST_NAMES, max(20, DISTINCT * len(cells))):
+            elif (
+                finite
+                and len(values) + sum(map(_is_marked, cells)) == len(cells)
+                and not (any(map(_is_code, cells)) and len(distinct) <= _most_names(cells))
+            ):
+                numbers[name] = mean_and_spread(_near(finite))
+            elif len(distinct) > _most_names(cells):
                 ignored.append(name)
             else:
                 names[name] = [value for value, _ in distinct.most_common()]
@@ -93,6 +103,28 @@ class Columns(NamedTuple):
             missing.append(float(number is None))
         places = [_place(row.fields[name], known) for name, known in self.names.items()]
         return torch.tensor(scaled + missing), torch.tensor(places, dtype=torch.long)
+
+
+def _most_names(cells: Sequence[object]) -> float:
+    return min(MOST_NAMES, max(20, DISTINCT * len(cells)))
+
+
+def _is_code(cell: object) -> bool:
+    """Whether a cell is written as no number is: 00501."""
+    return isinstance(cell, str) and re.fullmatch(r"0\d+", cell.strip()) is not None
+
+
+def _near(numbers: Sequence[float]) -> Sequence[float]:
+    """Numbers but for a few that lie more than `FAR` spreads from the middle, as the middle half shows them.
+
+    One cell among a few rows is never far from a mean and spread that it makes itself.
+    """
+    if len(numbers) < FEW_ROWS:
+        return numbers
+    low, middle, high = statistics.quantiles(numbers, n=4)
+    most = FAR * (high / HALF - low / HALF)
+    near = [each for each in numbers if abs(each - middle) <= most]
+    return near if most > 0 and len(numbers) - len(near) <= 1 + FEW * len(numbers) else numbers
 
 
 def likely_keys(rows: Sequence[TableRow], names: Iterable[str]) -> list[str]:
@@ -165,7 +197,12 @@ def _place(cell: object, known: Sequence[str]) -> int:
     text = "" if cell is None else str(cell).strip()
     if text in known:
         return known.index(text) + 1
-    # A table that was read by another program may write 1.0 or true for 1 or True.
-    number = as_number(cell)
-    alike = [at for at, name in enumerate(known, 1) if number is not None and as_number(name) == number]
-    return alike[0] if len(alike) == 1 else 0
+    # A table of another program or person may write 1.0 or true for 1 or True, and yes for Yes.
+    number, small = as_number(cell), _in_small(text)
+    alike = [at for at, name in enumerate(known, 1)
+             if (number is not None and as_number(name) == number) or _in_small(name) == small]  # fmt: skip
+    return alike[0] if len(alike) == 1 and text else 0
+
+
+def _in_small(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()

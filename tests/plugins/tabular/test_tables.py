@@ -16,7 +16,7 @@ from duomo.errors import BadInput, WeightsMismatch
 from duomo.inputs import TableRow
 from duomo.training import check, evaluate
 from duomo.training.request import Request
-from duomo_tabular.columns import Columns, likely_keys, nearly_numbers
+from duomo_tabular.columns import Columns, far_cells, likely_keys, nearly_numbers
 from duomo_tabular.mlp import ClassificationTrainer, RegressionTrainer
 
 CITIES = ["Oslo", "Rome", "Lima", "Bern"]
@@ -131,6 +131,36 @@ def test_kinds_of_columns():
     assert names.tolist() == [0]
     far, _ = columns.read(TableRow.accept({"n": 1e30, "c": "a"}))
     assert far[0] == 8.0
+
+
+@pytest.mark.parametrize("count", [20, 60, 200])
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_one_cell_far_off_does_not_rule_the_others(count, unit):
+    numbers = np.random.default_rng(0).normal(10, 2, count)
+    rows = [{"n": each * unit, "c": "ab"[at % 2]} for at, each in enumerate(numbers)]
+    rows[7]["n"] = 1e9 * unit
+    columns = Columns.fit(list(map(TableRow.accept, rows)))
+    others = np.delete(numbers, 7)
+    assert columns.numbers["n"] == pytest.approx((others.mean() * unit, others.std() * unit))
+    assert columns.read(TableRow.accept(rows[7]))[0][0] == 8.0
+    (told,) = far_cells(list(map(TableRow.accept, rows)), columns.numbers)
+    assert "1 cell is more than 8 spreads" in told
+    tail = np.random.default_rng(0).pareto(0.5, count)  # of such a column many cells are far from the middle
+    rows = [{"n": each, "c": "ab"[at % 2]} for at, each in enumerate(tail)]
+    assert Columns.fit(list(map(TableRow.accept, rows))).numbers["n"] == pytest.approx((tail.mean(), tail.std()))
+
+
+def test_codes_with_zeros_before_them_are_names_and_names_are_known_in_other_spellings():
+    rows = [{"zip": f"{at % 9:05}", "town": ["Z\u00fcrich", "Bern"][at % 2], "paid": f"{at:06}"} for at in range(60)]
+    columns = Columns.fit(list(map(TableRow.accept, rows)))
+    assert list(columns.names) == ["zip", "town"]
+    assert list(columns.numbers) == ["paid"]  # of its own in each row: an amount in a fixed width
+    for zip_code in ("00003", "3", 3, 3.0):
+        for town in ("Z\u00fcrich", "Zu\u0308rich", "Z\u00dcRICH ", "z\u00fcrich"):
+            place = columns.read(TableRow.accept({"zip": zip_code, "town": town, "paid": 1}))[1]
+            assert place.tolist() == [4, 1]
+    both = Columns({}, {"c": ["Yes", "yes"]})
+    assert [both.read(TableRow.accept({"c": each}))[1].tolist() for each in ("yes", "YES")] == [[2], [0]]
 
 
 @pytest.mark.parametrize(("cell", "shown"), [("inf", "inf"), (-float("inf"), "-inf"), (1e6, "1e+06")])
