@@ -94,16 +94,19 @@ def show_adapter(app: App, /, adapter: str, output: str) -> None:
         if text:
             click.echo(f"{name:<10}{text}")
     for part in ("input", "output"):
-        fields = schemas.get(part, {}).get("properties", {})
-        if fields:
-            click.echo(f"\n{part}")
-            for name, field in fields.items():
-                click.echo(f"  {name}: {kind_of(field)}  {field.get('description', '')}".rstrip())
+        _show_fields(part, schemas.get(part, {}).get("properties", {}))
     if spec.disclaimer:
         click.echo(f"\n{spec.disclaimer}")
     if problem:
         click.echo(f"\nnot usable yet: {problem}")
     click.echo(f"\nThe JSON schemas: duomo adapters show {spec.name} -o json")
+
+
+def _show_fields(part: str, fields: dict[str, dict[str, object]]) -> None:
+    if fields:
+        click.echo(f"\n{part}")
+    for name, field in fields.items():
+        click.echo(f"  {name}: {kind_of(field)}  {field.get('description', '')}".rstrip())
 
 
 @command.command("fit")

@@ -18,7 +18,8 @@ from duomo.cli.stopping import told_to_end
 from duomo.counting import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from duomo.data.examples import Finding
     from duomo.training.checking import Checked
@@ -117,22 +118,29 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
         for name in ("model", "train"):
             del what[name]
         what |= {"architecture": given["architecture"], "size": given["size"]}
-    shown = _Shown(app)
-    try:
+    with _followed(app, Path(out)) as step:
         fit = (pretrain if is_new else finetune)(
-            **what, out=out, resume=given["resume"], catalog=app.catalog, on_step=shown.step
+            **what, out=out, resume=given["resume"], catalog=app.catalog, on_step=step
         )
-    except KeyboardInterrupt:
-        shown.close()
-        if (Path(out) / "checkpoints").is_dir():
-            app.say(f"the same command with --resume goes on with what is in '{out}'")
-        raise
-    finally:
-        shown.close()
     if output == "json":
         echo_json(fit.to_dict(), indent=2)
     else:
         _show_fit(fit)
+
+
+@contextlib.contextmanager
+def _followed(app: App, out: Path) -> Iterator[Callable[[At], None]]:
+    """Show each step of a training, and say how to go on with one that is stopped."""
+    shown = _Shown(app)
+    try:
+        yield shown.step
+    except KeyboardInterrupt:
+        shown.close()
+        if (out / "checkpoints").is_dir():
+            app.say(f"the same command with --resume goes on with what is in '{out}'")
+        raise
+    finally:
+        shown.close()
 
 
 class _Shown:

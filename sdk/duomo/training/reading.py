@@ -97,9 +97,14 @@ class Reading:
             self.train_rows, self.held_rows = self.train_rows.regroup(), self.held_rows.regroup()
         self.train_labels = [each.label for each in self.train_rows.examples]
         self.held_labels = [each.label for each in self.held_rows.examples]
+        if learns and not self.held_labels:
+            self._check_needs_none_held()
+
+    def _check_needs_none_held(self) -> None:
+        """Refuse what chooses by a score where no rows are held out."""
         for name in ("patience", "best"):
             value = getattr(self.recipe, name)
-            if value is not None and not self.held_labels and learns:
+            if value is not None:
                 raise BadOption(
                     f"recipe: {name}={value} needs rows that are held out",
                     why="no score says whether an epoch was better",

@@ -138,17 +138,24 @@ def _watch(members: Members, watch: Watch, orders: Orders, said: dict[str, Tell]
         # Whoever has more to say is not silent: the driver has been away.
         spoke = {rank for rank, _ in messages}
         quiet = [rank for rank in left if rank not in spoke and rank not in done]
-        late = watch.late(quiet, now)
-        if late is not None and late.is_lost:
-            return Lost(late.rank, late.reason, steps[late.rank])
-        if late is not None:
-            LOG.warning("rank %d on %s is late: %s", late.rank, orders.devices[late.rank], late.reason)
-        silent = [rank for rank in quiet if now - heard[rank] > orders.deadline_s]
-        if silent:
-            rank = min(silent, key=heard.__getitem__)
-            return Lost(rank, f"it took no step for {orders.deadline_s:.0f} s", steps[rank])
+        overdue = _overdue(quiet, watch, heard, now, orders)
+        if overdue is not None:
+            return overdue._replace(step=steps[overdue.rank])
     assert fit is not None
     return fit
+
+
+def _overdue(quiet: Sequence[int], watch: Watch, heard: Sequence[float], now: float, orders: Orders) -> Lost | None:
+    """The rank among those that are silent that is given up; one that is only late is told of."""
+    late = watch.late(quiet, now)
+    if late is not None and late.is_lost:
+        return Lost(late.rank, late.reason, 0)
+    if late is not None:
+        LOG.warning("rank %d on %s is late: %s", late.rank, orders.devices[late.rank], late.reason)
+    silent = [rank for rank in quiet if now - heard[rank] > orders.deadline_s]
+    if silent:
+        return Lost(min(silent, key=heard.__getitem__), f"it took no step for {orders.deadline_s:.0f} s", 0)
+    return None
 
 
 def _lost(rank: int, step: int, kind: str, more: Sequence[Any]) -> Lost:
