@@ -208,6 +208,17 @@ def test_what_a_network_was_not_trained_for_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.equals("statsmodels' STL and Hampel's filter in pandas, to 1e-4", "time-series-anomaly-detection")
+@pytest.mark.parametrize("count", [7, 8, 15])
+@pytest.mark.parametrize("unit", [0.1, 1.0, 1000.0])
+def test_a_straight_line_goes_on_with_intervals_of_no_width(count: int, unit: float) -> None:
+    found = duomo.load("time-series-forecasting", "tabular/auto-ets", device="cpu")(
+        unit * np.arange(1, count + 1), horizon=20
+    )
+    line = pytest.approx(unit * np.arange(count + 1, count + 21), rel=1e-6)
+    assert found.mean == line
+    assert [each.values for each in found.quantiles] == [line, line]
+
+
 def by_hand(series: np.ndarray) -> np.ndarray:
     """What is expected of a series without a season, one value after the other, by scipy's lines."""
     mirrored = np.concatenate([series[5:0:-1], series, series[-2:-7:-1]])

@@ -24,6 +24,8 @@ from duomo_tabular.series.single import Single
 
 SPREAD = 64.0
 """Standard deviation at which a series is fitted."""
+EXACT = 1e-6
+"""Half the width, in units of fitting, of intervals around a forecast that has no error."""
 BURN_IN = 3
 """Errors of the first values, which theta's spread does not count where there are others."""
 
@@ -68,7 +70,11 @@ class Statistical(Single[Forecast]):
     ) -> dict[str, np.ndarray]:
         """The mean, and the ends of intervals of these widths in per cent, as ``lo-80`` and ``hi-80``."""
         model = self.method(season_length=options.season)
-        found: dict[str, np.ndarray] = model.forecast(y=values, h=options.horizon, level=widths or None)
+        with np.errstate(invalid="ignore"):  # the variance of a series that is met exactly may be a hair below 0
+            found: dict[str, np.ndarray] = model.forecast(y=values, h=options.horizon, level=widths or None)
+        mean = found["mean"]
+        if all(np.nanmax(np.abs(each - mean), initial=0.0) < EXACT for each in found.values()):
+            found = {name: np.where(np.isnan(each), mean, each) for name, each in found.items()}
         return {name.replace(".0", ""): each for name, each in found.items()}
 
 
