@@ -62,7 +62,8 @@ class CodeReader(Model[Image, Codes]):
                     for corner in (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
                 ],
             )
-            for code in zxingcpp.read_barcodes(pixels, formats=kinds)
+            # By default characters that do not print are spelt, <GS>, and numbers of GS1 stand in brackets.
+            for code in zxingcpp.read_barcodes(pixels, formats=kinds, text_mode=zxingcpp.TextMode.Plain)
         ]
         return sorted(found, key=lambda code: (min(y for _, y in code.corners), min(x for x, _ in code.corners)))
 

@@ -11,7 +11,7 @@ import duomo
 from duomo.errors import BadOption
 
 
-def picture(text: str, kind: str = "QRCode", size: tuple[int, int] = (640, 480), at: tuple[int, int] = (60, 40)) -> Any:
+def picture(text: str | bytes, kind: str = "QRCode", size: tuple[int, int] = (640, 480), at: tuple[int, int] = (60, 40)) -> Any:
     code: Any = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, kind))
     drawn = PIL.Image.fromarray(np.array(zxingcpp.write_barcode_to_image(code, scale=4)))
     page = PIL.Image.new("RGB", size, "white")
@@ -71,3 +71,18 @@ def test_a_picture_without_codes_has_none_and_a_damaged_one_is_an_error(reader: 
     assert none.unwrap().codes == []
     assert not bad.ok
     assert good.unwrap().text == "hello"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("]C1\x1d0109\x1dend", "]C1\x1d0109\x1dend"),  # what parts the numbers of a delivery note
+        ("a\x00b<GS>", "a\x00b<GS>"),
+        (b"\xff\xfe\x00\x80bytes", b"\xff\xfe\x00\x80bytes".decode("latin-1")),
+        ("BEGIN:VCARD\r\nN:Doe", "BEGIN:VCARD\r\nN:Doe"),
+    ],
+)
+def test_characters_that_do_not_print_are_those_that_were_written(
+    reader: duomo.Runner[Any], written: str | bytes, text: str
+) -> None:
+    assert [code.text for code in reader(picture(written)).codes] == [text]

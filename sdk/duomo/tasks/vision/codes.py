@@ -13,6 +13,7 @@ class Code(Result):
     """One code: what it says, its kind, and its four corners (x, y) in pixels, clockwise from its own top left."""
 
     text: str
+    """Each character as it was encoded; where a code holds bytes that are no text, a character a byte (Latin-1)."""
     format: str
     """Such as ``QRCode``, ``DataMatrix``, ``EAN13`` or ``Code128``."""
     corners: list[tuple[float, float]]
