@@ -137,7 +137,12 @@ class OnnxGraph:
             options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
         options.log_severity_level = 3
         options.enable_cpu_mem_arena = False  # it would keep the memory of the largest batch for good
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            str(file),
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # it would be to the same, said on standard output
+        )
         self.inputs = [each.name for each in self._session.get_inputs()]
         self.outputs = [each.name for each in self._session.get_outputs()]
         first = self._session.get_inputs()[0].shape[:1]

@@ -11,7 +11,9 @@ import duomo
 from duomo.errors import BadOption
 
 
-def picture(text: str | bytes, kind: str = "QRCode", size: tuple[int, int] = (640, 480), at: tuple[int, int] = (60, 40)) -> Any:
+def picture(
+    text: str | bytes, kind: str = "QRCode", size: tuple[int, int] = (640, 480), at: tuple[int, int] = (60, 40)
+) -> Any:
     code: Any = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, kind))
     drawn = PIL.Image.fromarray(np.array(zxingcpp.write_barcode_to_image(code, scale=4)))
     page = PIL.Image.new("RGB", size, "white")

@@ -269,6 +269,64 @@ def whispers(format: str) -> list[bytes]:
     return files
 
 
+def networks(format: str) -> list[bytes]:
+    """A product with a matrix as ONNX keeps it."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [helper.make_node("Flatten", ["x"], ["f"], axis=1), helper.make_node("MatMul", ["f", "m"], ["y"])]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["b", size]) for name, size in (("x", 9), ("y", 3)))
+    graph = helper.make_graph(nodes, "made", [x], [y], [numpy_helper.from_array(np.ones((9, 3), np.float32), "m")])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return [made.SerializeToString()]
+
+
+def lite_graphs(format: str) -> list[bytes]:
+    """The packaged graph that finds persons."""
+    from duomo.weights import find_package_file
+
+    file = find_package_file("package:npm_mediapipe_selfie_segmentation/selfie_segmentation.tflite")
+    return [file.read_bytes()] if file else []
+
+
+def filings(format: str) -> list[bytes]:
+    """Three facts, and two of a page with its sums in words."""
+    from duomo_finance import made_up
+
+    plain = made_up.filing()
+    parts = plain.partition("<ifrs:Assets")
+    page = (
+        parts[0].replace("<xbrl ", '<html xmlns:ix="http://www.xbrl.org/2013/inlineXBRL" ')
+        + '<ix:nonFraction name="ifrs:Assets" contextRef="now" unitRef="eur" decimals="-6" scale="6">1,234.5'
+        + '</ix:nonFraction><ix:nonNumeric name="ifrs:Name" contextRef="now" continuedAt="c">Made </ix:nonNumeric>'
+        + '<ix:continuation id="c">Up</ix:continuation></html>'
+    )
+    return [plain.encode(), page.encode(), plain.encode("utf-16")]
+
+
+def read_network(data: bytes) -> None:
+    from duomo import ModelSpec
+    from duomo.weights import open_folder
+    from duomo_edge.artifact import Settings, open_graph
+
+    (PLACE / "a.onnx").write_bytes(data)
+    (PLACE / "duomo.json").write_text("{}")
+    spec = ModelSpec("tests/graph", "feature-extraction", "tests:Graph", "a matrix", "MIT", weights="given")
+    open_graph(open_folder(spec, str(PLACE)), Settings(graphs={"network": "a.onnx"}))
+
+
+def read_lite_graph(data: bytes) -> None:
+    from duomo_vision import tflite
+
+    (PLACE / "a.tflite").write_bytes(data)
+    tflite.read(PLACE / "a.tflite")
+
+
+def read_filing(data: bytes) -> None:
+    from duomo_finance.filings import DocumentFields
+
+    DocumentFields()(data)
+
+
 def read_decoder(data: bytes) -> None:
     import shutil
 
@@ -407,6 +465,9 @@ KINDS: list[tuple[tuple[str, ...], Callable[[str], list[bytes]], Callable[[bytes
     (("GGUF",), decoders, read_decoder),
     (("NCNN",), convolutions, read_convolutions),
     (("CTRANSLATE2",), whispers, read_whisper),
+    (("ONNX",), networks, read_network),
+    (("TFLITE",), lite_graphs, read_lite_graph),
+    (("XBRL",), filings, read_filing),
 ]
 """Formats, what makes good files, and what reads one."""
 

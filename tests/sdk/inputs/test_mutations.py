@@ -14,9 +14,10 @@ import pytest
 COUNT = 2000 if os.environ.get("DUOMO_NIGHTLY") else 200
 PICTURES = ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "PDF"]
 SOUNDS = ["WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "W64", "AU"]
-WEIGHTS = ["SAFETENSORS", "TFJS", "GGUF", "NCNN", "CTRANSLATE2"]
-FORMATS = [*PICTURES, *SOUNDS, "MP4", "MKV", "AVI", "TS", "FLV", "PARQUET", *WEIGHTS]
-FEWER = {} if os.environ.get("DUOMO_NIGHTLY") else {"SAFETENSORS": 40, "GGUF": 20}
+WEIGHTS = ["SAFETENSORS", "TFJS", "GGUF", "NCNN", "CTRANSLATE2", "ONNX"]
+PACKAGED = pytest.param("TFLITE", marks=pytest.mark.embedded)
+FORMATS = [*PICTURES, *SOUNDS, "MP4", "MKV", "AVI", "TS", "FLV", "PARQUET", "XBRL", *WEIGHTS, PACKAGED]
+FEWER = {} if os.environ.get("DUOMO_NIGHTLY") else {"SAFETENSORS": 40, "GGUF": 20, "TFLITE": 40}
 """Where each file takes a while: a whole network is made for it."""
 GROWTH_MIB = 400
 """What decoding may take under the limits below, torch's resampling included."""
