@@ -54,8 +54,33 @@ def oneformer(folder: Path) -> None:
     tiny_oneformer.oneformer(folder)
 
 
-def timesformer(folder: Path) -> None:
-    tiny_places.save(tiny_places.timesformer, folder)
+def of_places(name: str) -> Callable[[Path], None]:
+    """As `of_vision`, with the files that read videos."""
+
+    def save(folder: Path) -> None:
+        tiny_places.save(getattr(tiny_places, name), folder)
+
+    return save
+
+
+def uper_net(folder: Path) -> None:
+    """UperNet on ConvNeXt."""
+    sizes: Any = {"hidden_sizes": [8, 8, 16, 16], "depths": [1] * 4}
+    backbone = tf.ConvNextConfig(**sizes, out_features=["stage1", "stage2", "stage3", "stage4"])
+    config = tf.UperNetConfig(**LABELS, backbone_config=backbone, hidden_size=32, use_auxiliary_head=False)
+    processor: Any = tf.SegformerImageProcessor(size={"height": 64, "width": 64})
+    dense.save(lambda: (tf.UperNetForSemanticSegmentation(config), processor), folder)
+
+
+def swin(folder: Path) -> None:
+    sizes: Any = {"image_size": 128, "patch_size": 4, "embed_dim": 8, "depths": [1] * 4, "num_heads": [1, 1, 2, 2]}
+    config = tf.SwinConfig(**sizes, **LABELS, window_size=4, initializer_range=0.3)
+    processor = tf.ViTImageProcessor(size={"height": 128, "width": 128})
+    dense.save(lambda: (tf.SwinForImageClassification(config), processor), folder)
+
+
+def omdet(folder: Path) -> None:
+    tiny_grounding.omdet_turbo(folder)
 
 
 def clap(folder: Path) -> None:

@@ -31,12 +31,13 @@ SPOKEN = ("wav2vec2", "hubert", "whisper", "whisper-languages")
 TENSOR = {
     "bert": 2 * LAYERS, "bert-tokens": 2 * LAYERS, "bert-pairs": 2 * LAYERS, "bert-vectors": 2 * LAYERS,
     "roberta": 2 * LAYERS, "distilbert": 2 * LAYERS, "modernbert": 2 * LAYERS, "vit": 2 * LAYERS,
-    "dinov2": 2 * LAYERS, "yolos": 2 * LAYERS, "videomae": 2 * LAYERS,
+    "dinov2": 2 * LAYERS, "yolos": 2 * LAYERS, "videomae": 2 * LAYERS, "vivit": 2 * 2, "vjepa2": 2 * 2,
     "clip": 4 * LAYERS, "siglip": 4 * LAYERS,  # pictures, and texts
     "beit": 2 * LAYERS, "beit-shared": 2 * LAYERS,
     "segformer": 4,  # four stages of one layer, whose MLP alone is cut
     "dpt": 3 * 2 * LAYERS, "depth-anything": 3 * 2 * LAYERS,  # one image a pass on a CPU
     "clap": 2 * 2 + 2 * 2,  # texts, and sounds
+    "eomt": 2, "uper-net": 4, "swin": 4, "omdet": 1 + 2,
     "glpn": 3 * 4, "timesformer": 2, "oneformer": 3 * (1 + 2),  # MLPs alone; with a pass for each of three images
     "owl-vit": 2 * 2 + 2 * 2, "grounding-dino": 3 * (2 * 2 + 2),  # texts and images; two MLPs a layer, and one
     "ast": 2 * LAYERS, "wav2vec2-words": 3 * 2 * LAYERS, "wav2vec2-labels": 3 * 2 * LAYERS,
@@ -46,9 +47,9 @@ TENSOR = {
 """Sums of one batch: two a layer and pass. Packed texts are one pass."""
 PIPELINE = (
     "bert", "bert-tokens", "bert-pairs", "bert-vectors", "roberta", "distilbert", "modernbert", "vit", "dinov2", "ast",
-    "beit", "beit-shared", "yolos-stack", "videomae",
+    "beit", "beit-shared", "yolos-stack", "videomae", "vivit",
 )  # fmt: skip
-MICROBATCHES = {"bert-pairs": 13, "ast": 3, "videomae": 3}
+MICROBATCHES = {"bert-pairs": 13, "ast": 3, "videomae": 3, "vivit": 3}
 GENERATORS = ("gpt2", "llama")
 
 

@@ -25,31 +25,43 @@ ENCODER = {
     "encoder.layer.*.intermediate.dense": "colwise",
     "encoder.layer.*.output.dense": "rowwise",
 }
+MLP = {"layers.*.mlp.fc1": "colwise", "layers.*.mlp.fc2": "rowwise"}
+VJEPA = {
+    "encoder.layer.*.attention.{query,key,value}": "colwise",
+    "encoder.layer.*.attention.proj": "rowwise",
+    "encoder.layer.*.mlp.fc1": "colwise",
+    "encoder.layer.*.mlp.fc2": "rowwise",
+}
 TIMESFORMER = {"layer.*.intermediate.dense": "colwise", "layer.*.output.dense": "rowwise"}
 """Its attentions give their result a fixed width."""
-HEADS = {"encoder.layer.*.attention.attention": ("num_attention_heads", "all_head_size")}
+COUNTED = ("num_attention_heads", "all_head_size")
+HEADS = {"encoder.layer.*.attention.attention": COUNTED}
 STYLES = {
-    **dict.fromkeys(("beit", "deit", "vit"), VIT),
+    **dict.fromkeys(("beit", "deit", "vit", "vivit"), VIT),
     **dict.fromkeys(("dpt", "yolos", "videomae"), ENCODER),
     "dinov2": DINO,
     "timesformer": TIMESFORMER,
+    "vjepa2": VJEPA,
+    "eomt": MLP,
 }
 STACKS = {
-    **dict.fromkeys(("beit", "deit", "vit"), "layers"),
+    **dict.fromkeys(("beit", "deit", "vit", "vivit"), "layers"),
     **dict.fromkeys(("dinov2", "videomae", "yolos"), "encoder.layer"),
 }
 """Those whose layers take hidden states and give them. DPT and Depth Anything take states from several layers, the
 layers of SegFormer stand in four stacks."""
 BIASES = "{shared_position_bias,relative_position_bias}.relative_position_bias_table"
 """In BEiT: one of the stack, or one of each layer; a column for each head."""
+BLOCKS = {"blocks.*.mlp.fc1": "colwise", "blocks.*.mlp.fc2": "rowwise"}
 MIXED = {
-    "segformer": {"blocks.*.mlp.fc1": "colwise", "blocks.*.mlp.fc2": "rowwise"},
+    "segformer": BLOCKS,
+    "swin": BLOCKS,
+    "convnext": {"layers.*.pwconv1": "colwise", "layers.*.pwconv2": "rowwise"},
     "glpn": {"mlp.dense1": "colwise", "mlp.dense2": "rowwise"},
 }
 DEPTHWISE = "mlp.dwconv.dwconv"
 """A convolution of each inner unit by itself, in SegFormer and GLPN."""
 
-MLP = {"layers.*.mlp.fc1": "colwise", "layers.*.mlp.fc2": "rowwise"}
 PLAIN_MLP = {"layers.*.fc1": "colwise", "layers.*.fc2": "rowwise"}
 SELF = {"layers.*.self_attn.{q,k,v}_proj": "colwise", "layers.*.self_attn.o_proj": "rowwise"}
 OWL = {name.replace("o_proj", "out_proj"): style for name, style in SELF.items()} | MLP
@@ -63,6 +75,7 @@ DETRS = {
     **dict.fromkeys(("deformable_detr", "rt_detr", "rt_detr_v2", "lw_detr", "rf_detr"), SELF | MLP),
     "d_fine": SELF | {"layers.*.mlp.layers.0": "colwise", "layers.*.mlp.layers.1": "rowwise"},
     **dict.fromkeys(("mask2former", "table-transformer"), PLAIN_MLP),
+    "omdet-turbo": PLAIN_MLP | {"layers.*.linear1": "colwise", "layers.*.linear2": "rowwise"},
     "oneformer": PLAIN_MLP | {"layers.*.ffn.linear1": "colwise", "layers.*.ffn.linear2": "rowwise"},
     **dict.fromkeys(
         ("grounding-dino", "mm-grounding-dino"),
@@ -84,6 +97,8 @@ COUNTS = {
     "inner units of the decoder": "decoder_ffn_dim",
     "inner units of the pixel decoder": "encoder_feedforward_dim",
     "inner units of the layers": "dim_feedforward",
+    "inner units of the hybrid encoder": "encoder_dim_feedforward",
+    "inner units behind the queries": "decoder_dim_feedforward",
 }
 """What the number of devices must divide, and what configurations call it."""
 
@@ -91,10 +106,11 @@ COUNTS = {
 def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """Say how the layers of a vision transformer are cut; None for other networks.
 
-    Those of ViT, DeiT, BEiT, DINOv2, YOLOS, VideoMAE, TimeSformer and DPT; of a network on a backbone, such as Depth
-    Anything, the backbone's; both encoders of OWL-ViT. The attentions of SegFormer and GLPN stay whole, because their
-    first has one head: their MLPs are cut. Of DETR and its kin, MaskFormer, Mask2Former, OneFormer and Grounding DINO
-    the layers behind the backbone.
+    Those of ViT, DeiT, BEiT, DINOv2, YOLOS, VideoMAE, ViViT, V-JEPA 2, TimeSformer and DPT; of a network on a backbone,
+    such as Depth Anything and UperNet, the backbone's; both encoders of OWL-ViT. The attentions of SegFormer and GLPN
+    stay whole, because their first has one head, those of Swin, whose windows have biases, and of EoMT, whose masks
+    have one for each head: their MLPs are cut, and those of ConvNeXt. Of DETR and its kin, MaskFormer, Mask2Former,
+    OneFormer, Grounding DINO and OmDet-Turbo the layers behind the backbone.
     """
     if config.model_type in DETRS:
         return _detr(config)
@@ -114,7 +130,8 @@ def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     inner = config.intermediate_size if ratio is None else int(config.hidden_size * ratio)
     divisible = {"attention heads": config.num_attention_heads, "inner units": inner}
     is_biased = any(getattr(config, f"use_{kind}relative_position_bias", False) for kind in ("", "shared_"))
-    return TensorPlan(styles, divisible, HEADS if styles is ENCODER else {}, {BIASES: 1} if is_biased else {})
+    heads = {"encoder.layer.*.attention": COUNTED} if styles is VJEPA else HEADS if styles is ENCODER else {}
+    return TensorPlan(styles, divisible, heads, {BIASES: 1} if is_biased else {})
 
 
 def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:
@@ -140,9 +157,14 @@ def _detr(config: PreTrainedConfig) -> TensorPlan:
 
 
 def _mixed(config: PreTrainedConfig) -> TensorPlan:
+    kind = config.model_type
+    sizes = [config.embed_dim << at for at in range(len(config.depths))] if kind == "swin" else config.hidden_sizes
+    ratios = getattr(config, "mlp_ratios", None) or [getattr(config, "mlp_ratio", 4)] * len(sizes)
     units = {
         f"inner units of stage {at}": int(size * ratio)
-        for at, (size, ratio) in enumerate(zip(config.hidden_sizes, config.mlp_ratios, strict=True), start=1)
+        for at, (size, ratio) in enumerate(zip(sizes, ratios, strict=True), start=1)
     }
+    if kind not in ("segformer", "glpn"):
+        return TensorPlan(MIXED[kind], units)
     divided = {DEPTHWISE: ("in_channels", "out_channels", "groups")}
-    return TensorPlan(MIXED[config.model_type], units, divided, {f"{DEPTHWISE}.{{weight,bias}}": 0})
+    return TensorPlan(MIXED[kind], units, divided, {f"{DEPTHWISE}.{{weight,bias}}": 0})
