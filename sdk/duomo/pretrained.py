@@ -274,13 +274,14 @@ def narrow_images(width: int, height: int) -> Iterator[None]:
         height: of the image, in pixels.
 
     Raises:
-        BadInput: the processor failed, and a side is shorter than 8 pixels or than a tenth of the other.
+        BadInput: the processor failed, and a side is shorter than 32 pixels, of which GLPN keeps multiples, or than a
+            tenth of the other.
     """
     try:
         yield
     except (ValueError, IndexError, RuntimeError) as error:
         shorter, longer = sorted((width, height))
-        if shorter >= 8 and shorter * 10 >= longer:
+        if shorter >= 32 and shorter * 10 >= longer:
             raise
         raise BadInput(
             f"this image is too narrow for this model: {width} x {height} pixels",

@@ -90,6 +90,7 @@ def test_boxes_are_those_of_the_pipeline(folder: Any, bare_pipeline: Any, photos
     [
         ("object-detection", tiny.yolos), ("instance-segmentation", tiny.mask_former),
         ("mask-generation", tiny_places.sam), ("super-resolution", tiny_places.swin2_sr),
+        ("depth-estimation", tiny.glpn),
     ],
 )  # fmt: skip
 def test_an_image_of_which_resizing_leaves_nothing_is_said_to_be_too_narrow(folder: Any, task: str, make: Make) -> None:
@@ -99,6 +100,13 @@ def test_an_image_of_which_resizing_leaves_nothing_is_said_to_be_too_narrow(fold
     assert "too narrow for this model: 200 x 1 pixels" in wide.error.what
     assert "too narrow for this model: 1 x 200 pixels" in tall.error.what
     assert usual.ok
+
+
+def test_an_image_smaller_than_what_a_network_divides_is_an_error_of_its_item(folder: Any) -> None:
+    runner = duomo.load("depth-estimation", f"dir:{folder(tiny.glpn)}", device="cpu")
+    small, least = runner.map([np.zeros((31, 33, 3), np.uint8), np.zeros((32, 33, 3), np.uint8)])
+    assert "too narrow for this model: 33 x 31 pixels" in small.error.what
+    assert least.ok
 
 
 def test_pictures_of_one_size_share_a_pass_and_others_do_not(
