@@ -1,9 +1,9 @@
 """How often a signature says Any: each such place is one that a type checker cannot help with."""
 
 import ast
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.house.imports import ROOT, tree_of
+
 LIMIT = 250
 
 
@@ -11,7 +11,7 @@ def _places() -> list[str]:
     found = []
     for folder in (ROOT / "sdk/duomo", *(ROOT / "plugins").glob("*/duomo_*")):
         for file in sorted(folder.rglob("*.py")):
-            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            for node in ast.walk(tree_of(file)):
                 if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     continue
                 given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]

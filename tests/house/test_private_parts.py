@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.imports import ROOT, python_files
+from tests.house.imports import ROOT, python_files, tree_of
 
 PUBLIC = {"_replace", "_asdict", "_fields", "_field_defaults", "_make", "_exit", "_repr_html_"}
 """Documented in spite of their underscore: those of named tuples, `os._exit`, and what notebooks ask for."""
@@ -59,7 +59,7 @@ def reaches(tree: ast.Module, own: set[str]) -> Iterator[str]:
 
 def found() -> set[tuple[str, str]]:
     files = [path for room in ("sdk/duomo", "plugins") for path in python_files(ROOT / room)]
-    trees = {path: ast.parse(path.read_text("utf-8")) for path in files}
+    trees = {path: tree_of(path) for path in files}
     own = own_names(list(trees.values()))
     return {(str(path.relative_to(ROOT)), name) for path, tree in trees.items() for name in reaches(tree, own)}
 
