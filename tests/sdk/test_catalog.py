@@ -71,10 +71,20 @@ def test_a_model_that_is_taken_for_a_task_is_answered_with_its_own():
     assert 'duomo.load("text-classification", "fake/echo")' in caught.value.fix
 
 
+def test_a_file_that_is_taken_for_a_task_is_answered_with_the_task_that_comes_first(tmp_path):
+    photo = tmp_path / "cat.jpg"
+    photo.touch()
+    with pytest.raises(UnknownTask) as caught:
+        fake_catalog().task(str(photo))
+    assert caught.value.why == "it is a file or folder, and the task comes first"
+    assert caught.value.fix.startswith(f"duomo run image-classification {photo}\n")
+
+
 def test_a_model_is_found_by_the_name_it_had_with_a_warning():
     catalog = fake_catalog(echo_spec(formerly=("fake/parrot",)))
-    with pytest.warns(DeprecationWarning, match="'fake/parrot' is now 'fake/echo'"):
+    with pytest.warns(DeprecationWarning, match="'fake/parrot' is now 'fake/echo'") as warned:
         assert catalog.model("fake/parrot").name == "fake/echo"
+    assert warned[0].filename == __file__, "the line to change is the caller's"
 
 
 def test_a_bare_name_works_while_one_plugin_has_it():
@@ -162,6 +172,18 @@ def test_a_task_without_models_says_which_plugin_has_some_or_that_there_are_none
         catalog_of(birds=Birds()).default_model("bird-spotting")
     assert caught.value.why == "the installed plugins bring none of their own"
     assert caught.value.fix == "duomo plugins list"
+    monkeypatch.setattr(Catalog, "plugins", ())
+    assert catalog_of(birds=Birds()).plugin_to_install("bird-spotting") == "", "no plugin of this project has it"
+    assert bare.plugin_to_install("no-such-task") == ""
+
+
+def test_a_model_of_a_plugin_that_is_not_installed_says_what_to_install(monkeypatch):
+    catalog = fake_catalog()
+    monkeypatch.setattr(Catalog, "plugins", ())  # as where none is installed
+    with pytest.raises(UnknownModel) as caught:
+        catalog.model("speech/whisper")
+    assert caught.value.why == "duomo-speech is not installed"
+    assert "duomo-speech" in caught.value.fix
 
 
 def test_a_family_is_chosen_by_architecture_and_task():
@@ -312,6 +334,12 @@ def test_a_family_of_another_task_is_no_reason_to_ask_for_a_checkpoint():
     with pytest.raises(UnknownModel) as caught:
         fake_catalog(family, echo_spec("fake/random", weights="")).default_model("text-classification")
     assert caught.value.fix == "duomo plugins list"
+
+
+def test_an_architecture_that_is_barred_does_not_fit():
+    family = echo_spec("fake/bert", weights="given", architectures=("*Bert*", "!DistilBert*"))
+    assert fake_catalog(family).families(None, ["DistilBertModel"]) == []
+    assert fake_catalog(family).families(None, ["MobileBertModel"]) == [family]
 
 
 def test_one_architecture_that_fits_is_enough():

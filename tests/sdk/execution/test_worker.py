@@ -102,6 +102,7 @@ def test_each_item_has_one_result_in_order(made):
         (1, False, 3, 0)
     }
     assert {each.timing.difference for each in results} == {0.0}
+    assert {each.num_tokens for each in results} == {0}, "where the model does not count them"
 
 
 def test_a_result_says_which_copy_of_the_model_made_it(made):

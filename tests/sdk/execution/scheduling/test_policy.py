@@ -2,13 +2,14 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 import duomo
 from duomo.execution.base import Entry, Job, ModelFacts
 from duomo.execution.inline import InlineExecutor
 from duomo.execution.plan import ExecutionPlan
-from duomo.execution.scheduling.policy import MOST_BYTES, MOST_ITEMS, WINDOW_BYTES, Policy
+from duomo.execution.scheduling.policy import MOST_BYTES, MOST_ITEMS, WINDOW_BYTES, Policy, same_options
 from duomo.execution.scheduling.waiting import SLACK
 from duomo.outcome import Meta
 from duomo.testing import echo_spec
@@ -83,3 +84,9 @@ def test_one_device_runs_the_batches_that_were_planned_for_it():
     sizes = {outcome.meta.batch for outcome in executor.map(entries, task.Options())}
     own = executor.worker.model.batch_size
     assert max(sizes) > own, "the plan's bound is wider than the model's"
+
+
+def test_items_share_a_batch_where_their_options_are_known_to_be_equal():
+    assert same_options({"top_k": 1}, {"top_k": 1})
+    assert not same_options({"top_k": 1}, {"top_k": 2})
+    assert not same_options(np.zeros(2), np.zeros(2)), "arrays have no one truth value"
