@@ -166,14 +166,14 @@ def test_a_task_without_models_says_which_plugin_has_some_or_that_there_are_none
     class Birds(Hooks):
         @hookimpl
         def register_tasks(self):
-            return [TaskSpec("bird-spotting", "birds:Spotting", "names birds", "vision")]
+            return [TaskSpec("birds/spotting", "birds:Spotting", "names birds", "vision")]
 
     with pytest.raises(UnknownModel) as caught:
-        catalog_of(birds=Birds()).default_model("bird-spotting")
+        catalog_of(birds=Birds()).default_model("birds/spotting")
     assert caught.value.why == "the installed plugins bring none of their own"
     assert caught.value.fix == "duomo plugins list"
     monkeypatch.setattr(Catalog, "plugins", ())
-    assert catalog_of(birds=Birds()).plugin_to_install("bird-spotting") == "", "no plugin of this project has it"
+    assert catalog_of(birds=Birds()).plugin_to_install("birds/spotting") == "", "no plugin of this project has it"
     assert bare.plugin_to_install("no-such-task") == ""
 
 
