@@ -165,7 +165,7 @@ def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mappi
         ) from None
     file = weights.network_folder / "tokenizer.json"
     wrapper = getattr(made, "tokenizer", made)
-    if hasattr(wrapper, "backend_tokenizer") and file.is_file():
+    if hasattr(wrapper, "backend_tokenizer") and file.is_file() and type(wrapper).__name__ not in _KNOWS_MORE:
         _follow(wrapper, file)
     return made
 
@@ -191,6 +191,8 @@ def _follow(wrapper: Processor, file: Path) -> None:
             setattr(built, part, getattr(own, part))
 
 
+_KNOWS_MORE = ("Siglip2Tokenizer",)
+"""Classes that do what the files of their checkpoints leave out: SigLIP 2 reads no capitals, and no file of its says so."""
 _SAYS_ITS_ENDS = ("src_lang", "set_prefix_tokens")
 """What tokenizers have that put the language before or behind a text, or a task."""
 _TOLD = {"add_prefix_space", "trim_offsets", "lowercase", "strip_accents", "handle_chinese_chars", "clean_text"}
