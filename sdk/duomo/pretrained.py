@@ -192,7 +192,7 @@ def _follow(wrapper: Processor, file: Path) -> None:
 
 
 _KNOWS_MORE = ("Siglip2Tokenizer",)
-"""Classes that do what the files of their checkpoints leave out: SigLIP 2 reads no capitals, and no file of its says so."""
+"""Classes that do more than the files of their checkpoints say: SigLIP 2 reads no capitals."""
 _SAYS_ITS_ENDS = ("src_lang", "set_prefix_tokens")
 """What tokenizers have that put the language before or behind a text, or a task."""
 _TOLD = {"add_prefix_space", "trim_offsets", "lowercase", "strip_accents", "handle_chinese_chars", "clean_text"}

@@ -20,6 +20,7 @@ from duomo import Image, WeightsRef
 from duomo.errors import InputTooLong
 from duomo.imaging import Preparation
 from duomo.pretrained import load_network, load_processor
+from duomo.vocabulary import refuse_rowless
 from duomo_multimodal import parallel
 from duomo_multimodal.space import Embed, Search, Space, ZeroShot
 
@@ -46,6 +47,7 @@ class DualEncoder(Space[Any, Any]):
         network = load_network(AutoModel, weights, dtype=dtype)
         tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
         tokenizer.padding_side = "right"
+        refuse_rowless(network.text_model, tokenizer)
         image_processor = load_processor(AutoImageProcessor, weights, "image processor")
         return cls(network.to(device), tokenizer, image_processor)
 

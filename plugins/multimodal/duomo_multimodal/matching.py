@@ -20,6 +20,7 @@ from duomo.model import Features
 from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.matching import ImageTextRetrievalOptions
 from duomo.tasks.results import Hit, SearchResult
+from duomo.vocabulary import refuse_rowless
 from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class TextMatcher(Model[ImageCandidates, SearchResult]):
         """Load network, image processor and tokenizer, whole."""
         network = load_network(BlipForImageTextRetrieval, weights, dtype=dtype).to(device)
         processor = load_processor(AutoImageProcessor, weights, "image processor")
-        return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
+        tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
+        refuse_rowless(network, tokenizer)
+        return cls(network, processor, tokenizer)
 
     @staticmethod
     def estimate(item: ImageCandidates) -> int:

@@ -19,6 +19,7 @@ from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.matching import TextImageSegmentationOptions
 from duomo.tasks.options import check_label_length
 from duomo.tasks.vision.segmentation import Mask, Segmentation
+from duomo.vocabulary import refuse_rowless
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -40,7 +41,9 @@ class Outliner(Model[Image, Segmentation]):
         """Load network, image processor and tokenizer, whole."""
         network = load_network(CLIPSegForImageSegmentation, weights, dtype=dtype).to(device)
         processor = load_processor(AutoImageProcessor, weights, "image processor")
-        return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
+        tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
+        refuse_rowless(network.clip.text_model, tokenizer)
+        return cls(network, processor, tokenizer)
 
     def check_options(self, options: TextImageSegmentationOptions) -> None:
         """Refuse names that are longer than the model reads."""

@@ -17,6 +17,7 @@ from duomo.inputs import ImageQuestion
 from duomo.model import Features
 from duomo.pretrained import labels_of, load_network, load_processor
 from duomo.tasks.multimodal.captioning import VisualAnswer, VisualAnswers, VisualQuestionAnsweringOptions
+from duomo.vocabulary import refuse_rowless
 from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class Asked(Model[ImageQuestion, VisualAnswers]):
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         network = load_network(AutoModelForVisualQuestionAnswering, weights, dtype=dtype).to(device)
         processor = load_processor(AutoImageProcessor, weights, "image processor")
-        return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
+        tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
+        refuse_rowless(network, tokenizer)
+        return cls(network, processor, tokenizer)
 
     def preprocess(self, items: Sequence[ImageQuestion], options: VisualQuestionAnsweringOptions) -> list[Features]:
         return [self._features(item, options.long) for item in items]

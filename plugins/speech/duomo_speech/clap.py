@@ -18,6 +18,7 @@ from duomo.model import Features
 from duomo.tasks.options import check_label_length
 from duomo.tasks.results import Classification
 from duomo.tasks.speech.classification import ZeroShotAudioClassificationOptions
+from duomo.vocabulary import refuse_rowless
 from duomo_speech.checkpoint import load_part
 from duomo_speech.classification import means
 from duomo_speech.hearing import Hearing, Inputs
@@ -30,6 +31,7 @@ class Clap(Hearing[Audio, Classification]):
 
     def configure(self, weights: WeightsRef) -> None:
         self.tokenizer = load_part(AutoTokenizer, weights)
+        refuse_rowless(self.network.text_model, self.tokenizer)
         config = self.network.config.text_config
         # RoBERTa counts positions from pad_token_id + 1, so that the last rows do not exist.
         self.max_tokens: int = config.max_position_embeddings - (config.pad_token_id or 0) - 1

@@ -1,6 +1,7 @@
 """CLIP and SigLIP checkpoints, saved tiny by the test, against the bare transformers models."""
 
 import json
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -25,7 +26,7 @@ from transformers import (
 )
 
 import duomo
-from duomo.errors import BadOption, InputTooLong, WeightsMismatch
+from duomo.errors import BadInput, BadOption, InputTooLong, WeightsMismatch
 
 LABELS = ["a cat", "a red car", "dog"]
 WORDS = "[PAD] [UNK] [END] this is a photo of cat red car dog .".split()
@@ -63,6 +64,20 @@ def siglip_folder(tmp_path_factory):
     SiglipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     word_tokenizer().save_pretrained(folder)
     return folder
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_a_label_with_a_token_that_has_no_vector_is_named(request, tmp_path, kind):
+    """Tokens were added to the tokenizer, and no rows to the network: an IndexError, or on a GPU the end."""
+    folder = shutil.copytree(request.getfixturevalue(f"{kind}_folder"), tmp_path / kind)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<brand>"])
+    tokenizer.save_pretrained(folder)
+    with duomo.load("zero-shot-image-classification", f"dir:{folder}", device="cpu") as runner:
+        photo = PIL.Image.new("RGB", (40, 32))
+        assert runner(photo, labels=["cat", "dog"]).labels
+        with pytest.raises(BadInput, match="holds '<brand>', a token that the network has no vector for"):
+            runner(photo, labels=["cat", "<brand> dog"])
 
 
 @pytest.fixture(scope="module")
