@@ -39,8 +39,8 @@ WARM = ("hypothesis.strategies", "numpy", "pydantic", "sqlite3", "torch")
 """What tests import, and no module that is changed."""
 CPU_FACTOR, CPU_S = 4, 5
 """A child may take this many times the processor time of the unchanged run, and so many seconds more."""
-WALL_S = 120.0
-"""A child that waits for something that never comes is ended after this."""
+WALL_S, WALL_FACTOR = 120.0, 20
+"""A child that waits for something that never comes is ended after this, or after so many times the unchanged run."""
 FORK = multiprocessing.get_context("fork")
 
 
@@ -117,13 +117,14 @@ def report(target: Target, jobs: int, only: set[str] | None = None) -> Report:
     source = (ROOT / target.path).read_text("utf-8")
     unchanged = compile(source, target.path, "exec", dont_inherit=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    if not _passes(target, unchanged, cpu_s=600, verbose=True):
+    if not _passes(target, unchanged, cpu_s=600, wall_s=600, verbose=True):
         raise SystemExit(f"the tests of {target.name} fail before anything is changed")
+    wall_s = max(WALL_S, WALL_FACTOR * (time.perf_counter() - start))
     cpu_s = CPU_FACTOR * (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before) + CPU_S
     made = [each for each in mutants(source, target.path) if only is None or str(each) in only]
     survivors = []
     with ThreadPoolExecutor(jobs) as threads:
-        passed = threads.map(lambda mutant: _passes(target, mutant.code, cpu_s), made)
+        passed = threads.map(lambda mutant: _passes(target, mutant.code, cpu_s, wall_s), made)
         for mutant, survived in zip(made, passed, strict=True):
             if survived:
                 survivors.append(mutant)
@@ -131,11 +132,11 @@ def report(target: Target, jobs: int, only: set[str] | None = None) -> Report:
     return Report(target, len(made), survivors, time.perf_counter() - start)
 
 
-def _passes(target: Target, code: CodeType, cpu_s: float, *, verbose: bool = False) -> bool:
+def _passes(target: Target, code: CodeType, cpu_s: float, wall_s: float, *, verbose: bool = False) -> bool:
     """Whether the tests pass in a child that has this code."""
     child = FORK.Process(target=_run, args=(target, code, cpu_s, verbose))
     child.start()
-    child.join(WALL_S)
+    child.join(wall_s)
     if child.is_alive():
         child.kill()
         child.join()
