@@ -26,7 +26,7 @@ POINTER = b"version https://git-lfs"
 def check_layout(folder: Path) -> None:
     """Raise `WeightsProblem` for a folder that is known to hold something else than a whole checkpoint."""
     weights = sorted((*folder.glob("*.safetensors"), *folder.glob("model.bin")))
-    pointers = [path for path in weights if path.stat().st_size < 1024 and _begins(path)]
+    pointers = [path for path in weights if path.stat().st_size < 1024 and path.read_bytes().startswith(POINTER)]
     if pointers:
         raise WeightsProblem(
             f"'{pointers[0]}' is a pointer of Git LFS, not the weights",
@@ -99,8 +99,3 @@ def read_config(folder: Path, name: str) -> dict[str, object]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _begins(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(POINTER)) == POINTER

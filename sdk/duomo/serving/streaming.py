@@ -51,7 +51,8 @@ class Streams:
         try:
             try:
                 async with asyncio.timeout(deadline_s) as limit:
-                    parts = await self._accepted(functools.partial(runner.stream, item, **options))
+                    with sealed():
+                        parts = await self._run(functools.partial(runner.stream, item, **options))
                     part = await self._run(step)
             except TimeoutError:
                 if not limit.expired():
@@ -62,10 +63,6 @@ class Streams:
                 part = await self._run(step)
         finally:
             await self._run(close)
-
-    async def _accepted(self, begin: Callable[[], T]) -> T:
-        with sealed():
-            return await self._run(begin)
 
     async def _run(self, work: Callable[[], T]) -> T:
         run = contextvars.copy_context().run
