@@ -250,7 +250,8 @@ def is_somebody(text: str, start: int, end: int) -> bool:
     word = text[start:end]
     if word in MAY_BE_BORNE and is_of_a_person(text, start, end):
         return True
-    return word in _NAMES and bool(_DOES.match(text, end))
+    is_name = word in _NAMES or (word.istitle() and word.upper() in SHORT_NAMES)  # Will denies pain
+    return is_name and bool(_DOES.match(text, end))
 
 
 def is_abbreviation(text: str, start: int, end: int) -> bool:

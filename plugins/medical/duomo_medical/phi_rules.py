@@ -96,6 +96,11 @@ RULES: tuple[tuple[str, str], ...] = (
     ("DATE", r"\b\d{1,4}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.)\d{1,4}\b(?:[T ]\d{1,2}:\d{2}(?::\d{2})?)?"),
     # A day and a month without a year, where a nought tells them from a share or a blood pressure.
     ("DATE", r"(?<![\d/.])(?:\d{2}/0[1-9]|0[1-9]/(?!10)(?:[12]\d|3[01]))(?![\d/]|[ ]?%)"),
+    # A month of a year: 5/2024, 2024-05.
+    (
+        "DATE",
+        r"(?<![\w/.,-])(?:(?:0?[1-9]|1[0-2])[/-](?:19|20)\d\d|(?:19|20)\d\d[/-](?:0[1-9]|1[0-2]))(?![\w/-]|[.,]\d)",
+    ),
     ("DATE", rf"\b\d{{1,2}}(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?{_MONTHS}\b\.?(?:,?[ ]+\d{{4}})?"),
     ("DATE", rf"\b{_MONTHS}\b\.?[ ]+\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]+\d{{4}})?|\b{_MONTHS},?[ ]+\d{{4}}"),
     ("DATE", r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
@@ -159,7 +164,8 @@ RULES: tuple[tuple[str, str], ...] = (
         "PERSON",
         rf"\b(?:pt|patient|son|daughter|wife|husband|mother|father|sister|brother|niece|nephew)[ ]+"
         rf"(?!{_NO_NAME}\b)([^\W\d_]['’\w\-]{{2,}})(?=[ ]+"
-        rf"(?:c/o|reports?|refus\w+|holds|denies|states|to pick|present\b))",
+        rf"(?:c/o|reports?|refus\w+|holds|denies|states|to pick|present\b|(?:(?:was|is) )?(?:updated|informed|notified"
+        rf"|aware|contacted|visiting|visited|phoned|rang|called|keen|brought|drove|asking|asked|wants|helps)\b))",
     ),
     (
         "PERSON",

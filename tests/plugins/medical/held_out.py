@@ -199,3 +199,195 @@ LINES = (
     ("Mohs is my neighbour", "Mohs"),
 )
 """A line, and who is named in it by a word of medicine, or beside one."""
+
+LETTERS = (
+    (
+        "Dear Dr Pemberton-Hale, thank you for referring this pleasant 67-year-old retired welder, Mr Idris "
+        "Calloway, who attended my respiratory clinic on 9 January. He takes Trelegy and Seretide was "
+        "stopped. FEV1 is 1.2 litres. I have started carbocisteine. Yours sincerely, Niamh Featherstonehaugh",
+        "Pemberton Hale Idris Calloway January Niamh Featherstonehaugh",
+        "Trelegy Seretide FEV1 carbocisteine",
+    ),
+    (
+        "DISCHARGE SUMMARY. Pt: Zawadi Nkemelu. DOB 02/11/1958. Dx: NSTEMI, T2DM, CKD 3b. Rx: Entresto 49/51 "
+        "BD, Jardiance 10, Efient 10, Repatha q2w. F/u w/ Dr Bastiaan Quist in Lower Thornbury.",
+        "Zawadi Nkemelu 02/11/1958 Bastiaan Quist Thornbury",
+        "NSTEMI T2DM CKD Entresto Jardiance Efient Repatha",
+    ),
+    (
+        "pt seen in am round w/ dr abioye. feels better. eating toast. drain output 40. d/c foley. cont "
+        "Zosyn day 3/7. wife gertrude updated by phone 0161 496 0772.",
+        "abioye gertrude 0161 0772",
+        "foley Zosyn",
+    ),
+    (
+        "Rheumatology review: Ms Ottoline Varga, seropositive RA, DAS28 4.1. Failed Arava and Plaquenil; "
+        "Humira started, to consider Xeljanz. Anti-CCP > 300. Felty excluded. Lives at 7 Marlpit Rise, "
+        "Ashcombe.",
+        "Ottoline Varga Marlpit Ashcombe",
+        "RA DAS28 Arava Plaquenil Humira Xeljanz Anti-CCP Felty",
+    ),
+    (
+        "Anaes pre-op: ASA 3, Mallampati 2, METs >4. Prev GA, grade 1 Cormack-Lehane. Plan: TIVA w/ "
+        "Diprivan, Ultiva; Bridion at end. Consultant: F. Achterberg. Pt Jolyon Birtwhistle consents.",
+        "Achterberg Jolyon Birtwhistle",
+        "ASA Mallampati METs GA Cormack Lehane TIVA Diprivan Ultiva Bridion",
+    ),
+    (
+        "Oncology MDT outcome 17.4.23 - Mrs P. Adeyemi-Stone: IDC grade 2, ER 8/8 PR 6/8 HER2 neg, Ki-67 "
+        "18%, Oncotype DX 22. For FEC-T then Arimidex. Nottingham Prognostic Index 3.9. CNS: Lorcan Duffy.",
+        "17.4.23 Adeyemi Stone Lorcan Duffy",
+        "IDC ER PR HER2 Ki-67 Oncotype FEC-T Arimidex Nottingham",
+    ),
+    (
+        "Ambulance handover. Male approx 40, found at Kestrel Wharf bus station by member of public, Mr "
+        "Teague. GCS 9 (E2V2M5). Pinpoint pupils, RR 6. Narcan 0.8 IM good effect. BM 5.4. Calls himself "
+        "Spud, wallet says Darragh Minogue.",
+        "Kestrel Wharf Teague Darragh Minogue",
+        "GCS E2V2M5 RR Narcan IM BM",
+    ),
+    (
+        "Endocrine: Cushingoid. ODST 412. ACTH <5. CT adrenals L 3cm adenoma. DEXA T -2.8. On Fosamax, "
+        "Adcal-D3. Plan metyrapone, refer Prof Szczepanski at St Swithun's.",
+        "Szczepanski Swithun",
+        "Cushingoid ODST ACTH DEXA Fosamax Adcal-D3 metyrapone",
+    ),
+    (
+        "Dietitian: MUST 2, BMI 17. NG feed Nutrison 1000 at 75 ml/hr. Refeeding bloods daily, Pabrinex "
+        "I+II, Forceval. Daughter Marguerite Ploughwright (07700 900418) keen for PEG.",
+        "Marguerite Ploughwright 07700 900418",
+        "MUST BMI NG Nutrison Pabrinex Forceval PEG",
+    ),
+    (
+        "Ophth: VA 6/9 6/60. IOP 28/14. RAPD L. Lumigan, Cosopt, Diamox SR 250. Goldmann fields: arcuate "
+        "loss. Listed for Ahmed valve w/ Miss Fairweather. NHS no 485 777 3456.",
+        "Fairweather 485 3456",
+        "VA IOP RAPD Lumigan Cosopt Diamox Goldmann Ahmed",
+    ),
+    (
+        "CAMHS: 14F, known as Bee (Beatrix Lovelace-Oduya), EUPD traits, DSH by cutting. SDQ 24. On Prozac "
+        "20, PRN Phenergan. School: Haverstock Academy. SW Tobias Greenhalgh informed.",
+        "Beatrix Lovelace Oduya Haverstock Tobias Greenhalgh",
+        "CAMHS EUPD DSH SDQ Prozac PRN Phenergan",
+    ),
+    (
+        "Haem: ? TTP. Plts 9, LDH 1200, schistocytes on film. ADAMTS13 sent. PLEX x5, Cablivi commenced. "
+        "Coombs neg. Bed 14, Ward Larkspur. Pt: E. Mbatha, hosp no. K448120.",
+        "Larkspur Mbatha K448120",
+        "TTP LDH schistocytes ADAMTS13 PLEX Cablivi Coombs",
+    ),
+    (
+        "Urology OPD. Mr Ansel Drinkwater 72. IPSS 22, Qmax 8, PVR 210. DRE smooth. PSA 4.4. Flomaxtra + "
+        "Avodart. Consider HoLEP. mpMRI PI-RADS 2.",
+        "Ansel Drinkwater",
+        "IPSS Qmax PVR DRE PSA Flomaxtra Avodart HoLEP mpMRI PI-RADS",
+    ),
+    (
+        "Physio: s/p L TSR. AROM flex 90 abd 60 ER 20. Hawkins neg, Neer neg, empty can +ve. HEP given, "
+        "Theraband red. Goals set with Ysolde. Next appt Thurs 14:30.",
+        "Ysolde Thurs",
+        "TSR AROM Hawkins Neer HEP Theraband",
+    ),
+    (
+        "GP phone consult: Caoimhe Rafferty's mum rang. 3/7 coryza, T 38.4, no rash, wet nappies OK. Traffic "
+        "light green. Calpol/Nurofen. Safety-netted. Pharmacy: Tanglewood Chemist, Brook End.",
+        "Caoimhe Rafferty Tanglewood Brook",
+        "coryza Calpol Nurofen",
+    ),
+    (
+        "ID: HIV VL 45k CD4 210. R5. HLA-B5701 neg. Commence Biktarvy, Septrin prophylaxis. Hep B sAg neg. "
+        "Partner Evander to attend. Clinic nurse: Rosalind Achebe, r.achebe@kingsmere.example.org.",
+        "Evander Rosalind Achebe r.achebe@kingsmere.example.org",
+        "HIV VL CD4 HLA-B5701 Biktarvy Septrin Hep",
+    ),
+    (
+        "Cardiology echo report. LVEDD 6.2, EF 28% (Simpson), TAPSE 14, RVSP 52. Severe functional MR, "
+        "Carpentier IIIb. Performed by K. Oyelaran, BSE accredited, machine room 4, Aldergate Heart Centre.",
+        "Oyelaran Aldergate",
+        "LVEDD EF Simpson TAPSE RVSP MR Carpentier BSE",
+    ),
+    (
+        "Neuro letter: Mr Thaddeus Mwangi-Clarke has RRMS, EDSS 2.5, JC virus 1.8. On Tysabri EID. Uhthoff "
+        "with heat, Lhermitte positive. Offered Ocrevus, Kesimpta. Works for Blackthorn Logistics in "
+        "Peverell Bay.",
+        "Thaddeus Mwangi Clarke Blackthorn Peverell",
+        "RRMS EDSS JC Tysabri EID Uhthoff Lhermitte Ocrevus Kesimpta",
+    ),
+    (
+        "Labour ward 03:40 - Mrs Lakshmi Venkataraghavan, P1, 41+3, IOL Propess. CTG DR C BRAVADO normal. VE "
+        "6cm. Entonox, remi PCA. Syntocinon 12 ml/h. MW: Saskia.",
+        "Lakshmi Venkataraghavan Saskia",
+        "IOL Propess CTG VE Entonox PCA Syntocinon",
+    ),
+    (
+        "Gastro: UC, Mayo 2, FCP 1800. Pentasa maxed, Pred failed. Truelove and Witts severe. For Remicade "
+        "rescue; Zessly biosimilar ok. TPMT normal. Stoma nurse Hepzibah Thorne saw.",
+        "Hepzibah Thorne",
+        "UC Mayo FCP Pentasa Pred Truelove Witts Remicade Zessly TPMT",
+    ),
+    (
+        "Renal: ANCA vasculitis, PR3 88. BVAS 14. MEPEX. IV Cyc (CYCLOPS), Rituximab-Truxima. Creat 388. "
+        "Fistula by Mr Gwyther. From Penrhos, drives 40 miles; son Macsen brings him.",
+        "Gwyther Penrhos Macsen",
+        "ANCA PR3 BVAS MEPEX Cyc CYCLOPS Truxima Creat",
+    ),
+    (
+        "Dental: 36 pulpitis, 46 RCT w/ ProTaper. Pt allergic Augmentin. Articaine 4% (Septanest). Perio BPE "
+        "3/2/3. Ms. Oriel Cadwallader, NI no QQ123456C.",
+        "Oriel Cadwallader QQ123456C",
+        "pulpitis RCT ProTaper Augmentin Articaine Septanest BPE",
+    ),
+    (
+        "Sleep: AHI 46, ESS 17, Mallampati IV. CPAP APAP 6-14, ResMed AirFit. DVLA informed. Mr Barnaby "
+        "Osei-Tutu works nights at Fulmar Foods.",
+        "Barnaby Osei Tutu Fulmar",
+        "AHI ESS Mallampati CPAP APAP DVLA",
+    ),
+    (
+        "Tox: 19yo, 24 g paracetamol staggered. Parvolex SNAP. INR 1.9, ALT 3400. KCH criteria not met. "
+        "Poison centre log 88/21/4471. Flatmate Wilhelmina found her at 12b Corunna Mews.",
+        "88/21/4471 Wilhelmina Corunna",
+        "Parvolex INR ALT KCH",
+    ),
+    (
+        "Palliative: Karnofsky 40. CSCI Oxynorm 20, Midaz 10, Levomepromazine. ReSPECT done, DNACPR. Mrs "
+        "Constance Abernethy-Wu wishes to die at home, The Old Forge, Nether Wallop.",
+        "Constance Abernethy Wu Forge Wallop",
+        "Karnofsky CSCI Oxynorm Midaz Levomepromazine ReSPECT DNACPR",
+    ),
+    (
+        "PAEDS: 5/12 bronchiolitis RSV+. HFNC 2L/kg FiO2 .35. NGT. Baby of Folasade; dad Percival resident. "
+        "Synagis not indicated. HV Merrin Tregear.",
+        "Folasade Percival Merrin Tregear",
+        "RSV HFNC FiO2 NGT Synagis HV",
+    ),
+    (
+        "Vascular: ABPI 0.4 R, Rutherford 4, Fontaine III. CTA: SFA occlusion TASC C. Listed fem-pop. "
+        "Xarelto held. Known to Mr Quillfeather since 2019. Smokes 20/d.",
+        "Quillfeather 2019",
+        "ABPI Rutherford Fontaine CTA SFA TASC Xarelto",
+    ),
+    (
+        "Plastics: TBSA 12%, Parkland 4 ml/kg. Flamazine, Jelonet. Lund and Browder charted. Chef at The "
+        "Gilded Hare, name Emrys Llewellyn-Pike. Tel 01632 960553.",
+        "Gilded Hare Emrys Llewellyn Pike 01632 960553",
+        "TBSA Parkland Flamazine Jelonet Lund Browder",
+    ),
+    (
+        "Memory clinic: ACE-III 71/100, MoCA 18. CT: MTA 3 (Scheltens), Fazekas 2. Aricept 5 then 10; Ebixa "
+        "later. Attended with niece Clementine Okafor. LPA in place.",
+        "Clementine Okafor",
+        "ACE-III MoCA MTA Scheltens Fazekas Aricept Ebixa LPA",
+    ),
+    (
+        "ENT: Epistaxis L, Little's area cauterised, Rapid Rhino in situ. Apixaban (Eliquis) withheld. "
+        "Naseptin. Grommets 2021. Caller: Jessamy, 14 Dunnock Close, TR9 4QX.",
+        "2021 Jessamy Dunnock TR9",
+        "Epistaxis Little Rhino Eliquis Naseptin Grommets",
+    ),
+)
+"""Thirty more in the manner of British letters, sheets and handovers, with other drugs, scales and names.
+
+When they were written 121 of 207 words stayed, and 1 of 113 identifiers: a wife in small letters, for whom there is a
+rule now.
+"""
