@@ -13,6 +13,7 @@ from duomo.errors import UsageProblem, WrongTask
 from duomo.hooks import WeightsContext
 from duomo.resolving import resolve
 from duomo.specs import ModelSpec
+from duomo.tasks.starting import START
 from duomo.unfit import explain_config
 from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
 
@@ -99,11 +100,15 @@ def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
     others = sorted({spec.task for spec in catalog.families(None, architectures)})
     made_for = ", ".join(architectures) or "nothing it names (config.json has no architectures)"
     needs_pooling = task is not None and catalog.families(task, ["SentenceTransformer"])
+    listing = f"duomo models list --task {task} shows what does it" if task else "duomo models list --family"
+    if task in START:
+        listing += f", and a good start is -m hf:{START[task]}"
     raise WrongTask(
         f"'{ref}' cannot do {task}" if task else f"no plugin knows what to do with '{ref}'",
         why=f"it is made for {made_for}"
+        + ("" if others else ", which no family here loads")
         + (", and no modules.json says how the vectors of its tokens are pooled" if needs_pooling else ""),
-        fix=f"duomo run {others[0]} -m {ref} …" if others else "duomo models list --family shows what can be loaded",
+        fix=f"duomo run {others[0]} -m {ref} …" if others else listing,
     )
 
 

@@ -65,8 +65,9 @@ def of_places(name: str) -> Callable[[Path], None]:
 
 def uper_net(folder: Path) -> None:
     """UperNet on ConvNeXt."""
-    sizes: Any = {"hidden_sizes": [8, 8, 16, 16], "depths": [1] * 4}
-    backbone = tf.ConvNextConfig(**sizes, out_features=["stage1", "stage2", "stage3", "stage4"])
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    sizes: Any = {"hidden_sizes": [8, 8, 16, 16], "depths": [1] * 4, "out_features": stages}
+    backbone = tf.ConvNextConfig(**sizes)
     config = tf.UperNetConfig(**LABELS, backbone_config=backbone, hidden_size=32, use_auxiliary_head=False)
     processor: Any = tf.SegformerImageProcessor(size={"height": 64, "width": 64})
     dense.save(lambda: (tf.UperNetForSemanticSegmentation(config), processor), folder)

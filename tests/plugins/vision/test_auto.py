@@ -1,6 +1,7 @@
 """Classifiers in transformers format: equal to bare transformers, whole or refused."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,16 @@ def test_a_checkpoint_for_another_task_is_refused(tmp_path: Path, vit: Path) -> 
         duomo.load("image-classification", f"dir:{tmp_path / 'headless'}")
     with pytest.raises(WrongTask, match="cannot do text-classification"):
         duomo.load("text-classification", f"dir:{vit}")
+
+
+def test_a_checkpoint_that_nothing_loads_is_told_what_does_the_task(tmp_path: Path, vit: Path) -> None:
+    config = json.loads((vit / "config.json").read_text())
+    folder = shutil.copytree(vit, tmp_path / "other")
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": ["Sapiens2ForPoseEstimation"]}))
+    with pytest.raises(WrongTask, match="cannot do pose-estimation") as caught:
+        duomo.load("pose-estimation", f"dir:{folder}")
+    assert caught.value.why == "it is made for Sapiens2ForPoseEstimation, which no family here loads"
+    assert caught.value.fix.startswith("duomo models list --task pose-estimation shows what does it, and a good start")
 
 
 def test_loading_is_silent(vit: Path, capfd: pytest.CaptureFixture[str]) -> None:
