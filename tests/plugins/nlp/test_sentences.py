@@ -270,3 +270,17 @@ def test_an_option_at_fault_is_one_error_of_the_call(checkpoint: Make, task: str
     with pytest.raises(BadOption, match=r"too long|half a character"):
         list(runner.map(TEXTS[:5], **option))
     assert [outcome.ok for outcome in runner.map(TEXTS[:5], corpus=["a dog"])] == [True] * 5
+
+
+def test_a_decoder_that_is_said_to_see_all_of_a_text_does(checkpoint: Make) -> None:
+    """`is_causal` false, as in gte-Qwen2: without padding there is no mask, and attention must not put one back."""
+    firsts = []
+    for is_causal in (True, False):
+        folder = checkpoint("llama", AutoModelForCausalLM, is_causal=is_causal)
+        describe(folder, {"pooling": {"pooling_mode": "cls"}})
+        runner = duomo.load("feature-extraction", f"dir:{folder}", device="cpu")
+        one, other = (runner(text).vector for text in ("the cat sat on the mat", "the cat sat on the dog"))
+        firsts.append(float(np.abs(one - other).max()))
+    causal, whole = firsts
+    assert not causal
+    assert whole > 0.01
