@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 import math
 import socket
+import sys
 import time
 from collections.abc import Callable, Coroutine
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -48,7 +50,11 @@ class DrainingServer(uvicorn.Server):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which closes a connection that passes one of the bounds."""
+    """uvicorn's protocol, which closes a connection that passes one of the bounds.
+
+    Who would rather speak HTTP/2 is answered as anybody else: uvicorn loses the body that came with that wish
+    (Kludex/uvicorn#2722), which Java's client and ``curl --http2`` send with each first request.
+    """
 
     _around = 0
     """Bytes that came beside bodies since the request began; a body that came with them is taken off, never more."""
@@ -56,6 +62,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Whether the client has a request to finish, or to begin after it has connected."""
     _heard = 0.0
     _look: asyncio.TimerHandle | None = None
+    _packet = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -69,7 +76,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._heard = self.loop.time()
         self._around += len(data)  # before the parser, which begins the next request in the middle of a packet
+        self._packet = data
         super().data_received(data)
+        self._packet = b""
         if self._around > MOST_AROUND and not self.transport.is_closing():
             if self.cycle is None or self.cycle.response_complete:
                 self.send_400_response(f"More than {MOST_AROUND} bytes beside the body.")
@@ -81,6 +90,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        if self._wishes_in_vain():
+            return
         # Raised in here it is answered with 400. A proxy may go by the address, and all checks here by the header.
         if not self.url.startswith((b"/", b"*")) and self.url.split(b"/")[2:3] != self._hosts():
             raise ValueError("the address names another host than the header Host")
@@ -92,12 +103,30 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._wishes_in_vain():
+            return
         self._is_owed = False
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         self._end_look()  # from now on the connection is another protocol's, which asks whether its client is there
         super().handle_websocket_upgrade()
+
+    def _wishes_in_vain(self) -> bool:
+        """Whether the request asks for another protocol, which is not spoken here."""
+        return self._get_upgrade() is not None and self.parser.should_upgrade() and not self._should_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Read the request again without that wish: the parser ended at its head."""
+        error = sys.exc_info()[1]
+        if not self._wishes_in_vain() or not isinstance(error, httptools.HttpParserUpgrade):
+            super()._unsupported_upgrade_warning()
+            return
+        line = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        rest = self._packet[error.args[0] :]
+        kept = [each for each in self.headers if each[0] not in (b"upgrade", b"connection", b"http2-settings")]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([line, *(b"%s: %s\r\n" % each for each in kept), b"\r\n", rest]))
 
     def _hosts(self) -> list[bytes]:
         return [value for name, value in self.headers if name == b"host"]

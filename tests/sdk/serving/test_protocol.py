@@ -56,6 +56,24 @@ CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 ENDLESS = (b"a" * 100_000,) * 1000
 
 
+WISH = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQBAAAAAAIAAAAA\r\n"
+LAST = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("wish", [WISH, WISH.lower(), b"upgrade: websocket\r\nconnection: upgrade\r\n", b""])
+@pytest.mark.parametrize(
+    "rest", [b"content-length: 5\r\n\r\nabcde", b"transfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize("at", [3, 40, 150, 1000])
+def test_who_asks_for_another_protocol_is_answered_in_this_one(monkeypatch, wish, rest, at):
+    """Java's client and ``curl --http2`` do so with each first request, whose body was lost."""
+    monkeypatch.setattr(protocol.BoundedProtocol, "_should_upgrade_to_ws", lambda _: False)
+    request = b"POST / HTTP/1.1\r\nhost: a\r\n" + wish + rest
+    said, _ = say([request[:at], request[at:] + request, LAST])
+    bodies = [each.partition(b"\r\n\r\n")[2][:1] for each in said.split(b"HTTP/1.1 200 OK")[1:]]
+    assert bodies == [b"5", b"5", b"0"]
+
+
 @pytest.mark.parametrize(
     "begins",
     [
