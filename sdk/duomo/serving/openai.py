@@ -21,7 +21,7 @@ from duomo.serving.forms import read_form
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
-from duomo.serving.replies import JsonReply, error_reply, headers_of, status_of
+from duomo.serving.replies import STREAMED, JsonReply, error_reply, headers_of, status_of
 from duomo.serving.routes import ClientGone, caller_of, deadline_of, until_gone
 from duomo.serving.sound import (
     SPEECH_TYPES,
@@ -89,7 +89,7 @@ class OpenAIRoutes:
                 if first is None:
                     raise ClientGone("the client has left")
                 stream = events(first, parts, head, counts=counts)
-                return StreamingResponse(stream, media_type="text/event-stream")
+                return StreamingResponse(stream, media_type="text/event-stream", headers=STREAMED)
             made = (await self._run(request, hosted, messages, options)).unwrap()
         except DuomoError as error:
             return _error(error)
@@ -144,7 +144,7 @@ class OpenAIRoutes:
         except DuomoError as error:
             return _error(error)
         if streams:
-            return StreamingResponse(iter(transcript_events(said)), media_type="text/event-stream")
+            return StreamingResponse(iter(transcript_events(said)), media_type="text/event-stream", headers=STREAMED)
         text, media_type = write_transcript(said, kind, str(options.get("task", "transcribe")), length_s)
         return Response(text, media_type=media_type)
 

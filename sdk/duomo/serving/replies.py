@@ -33,6 +33,9 @@ STATUS: tuple[tuple[type[DuomoError], int], ...] = (
 """HTTP status by branch of the error tree; the first that fits."""
 
 
+STREAMED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+"""Headers of an answer in parts: proxies, nginx among them, are not to gather them."""
+
 to_text = json.JSONEncoder(ensure_ascii=False).encode
 """Return a value as JSON text. `json.dumps` would make an encoder for each value."""
 

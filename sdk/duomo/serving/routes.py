@@ -17,7 +17,7 @@ from duomo.serving.forms import is_form, read_form, task_body
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
-from duomo.serving.replies import JsonReply, reply_to, result_reply
+from duomo.serving.replies import STREAMED, JsonReply, reply_to, result_reply
 from duomo.serving.schemas import example_of, input_schema
 from duomo.serving.wire import BESIDE, WireLimits, header, read_request, to_item, to_options
 
@@ -75,7 +75,7 @@ class TaskRoutes:
             return reply_to(error)
         in_order = request.query_params.get("order") == "input"
         lines = self._outcomes(hosted, items, options, caller_of(request), deadline_s, in_order=in_order)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
+        return StreamingResponse(lines, media_type="application/x-ndjson", headers=STREAMED)
 
     async def describe(self, request: Request) -> Response:
         """``GET /v1/tasks/{task}``: its input, options and result as JSON schemas, and its limits."""

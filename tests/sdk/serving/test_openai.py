@@ -38,6 +38,18 @@ def chunks(reply):
     return [json.loads(each) for each in events]
 
 
+def test_proxies_are_told_not_to_gather_the_parts_of_an_answer(client):
+    chat = {"messages": [{"role": "user", "content": "a b"}], "stream": True}
+    heard = {"files": {"file": ("a.wav", wav())}, "data": {"stream": "true"}}
+    for path, body in (
+        ("chat/completions", {"json": chat}),
+        (HEAR, heard),
+        ("tasks/text-generation/map", {"json": {"items": ["a"]}}),
+    ):
+        headers = client.post(f"/v1/{path}", **body).headers
+        assert (headers["x-accel-buffering"], headers["cache-control"]) == ("no", "no-cache"), path
+
+
 def test_a_stream_says_how_many_tokens_it_took_where_that_is_asked_for(client):
     whole = client.post(f"/v1/{CHAT}", json=HELLO).json()
     parts = chunks(client.post(f"/v1/{CHAT}", json={**HELLO, "stream": True}))
