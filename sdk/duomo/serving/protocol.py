@@ -114,7 +114,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _wishes_in_vain(self) -> bool:
         """Whether the request asks for another protocol, which is not spoken here."""
-        return self._get_upgrade() is not None and self.parser.should_upgrade() and not self._should_upgrade()
+        wished = [value.lower() for name, value in self.headers if name == b"upgrade"]
+        is_websocket = wished == [b"websocket"] and self.ws_protocol_class is not None
+        return bool(wished) and bool(self.parser.should_upgrade()) and not is_websocket
 
     def _unsupported_upgrade_warning(self) -> None:
         """Read the request again without that wish: the parser ended at its head."""

@@ -24,12 +24,14 @@ async def application(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
-def say(parts) -> tuple[bytes, int]:
+def say(parts, **settings) -> tuple[bytes, int]:
     """What a server answers to these bytes until it closes the connection, and how many parts it took."""
 
     async def talk():
         loop = asyncio.get_running_loop()
-        config = uvicorn.Config(application, http=protocol.BoundedProtocol, lifespan="off", log_level="critical")
+        config = uvicorn.Config(
+            application, http=protocol.BoundedProtocol, lifespan="off", log_level="critical", **settings
+        )
         config.load()
         state = uvicorn.server.ServerState()
         server = await loop.create_server(lambda: protocol.BoundedProtocol(config, state, {}), "127.0.0.1", 0)
@@ -65,11 +67,10 @@ LAST = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
     "rest", [b"content-length: 5\r\n\r\nabcde", b"transfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"]
 )
 @pytest.mark.parametrize("at", [3, 40, 150, 1000])
-def test_who_asks_for_another_protocol_is_answered_in_this_one(monkeypatch, wish, rest, at):
+def test_who_asks_for_another_protocol_is_answered_in_this_one(wish, rest, at):
     """Java's client and ``curl --http2`` do so with each first request, whose body was lost."""
-    monkeypatch.setattr(protocol.BoundedProtocol, "_should_upgrade_to_ws", lambda _: False)
     request = b"POST / HTTP/1.1\r\nhost: a\r\n" + wish + rest
-    said, _ = say([request[:at], request[at:] + request, LAST])
+    said, _ = say([request[:at], request[at:] + request, LAST], ws="none")
     bodies = [each.partition(b"\r\n\r\n")[2][:1] for each in said.split(b"HTTP/1.1 200 OK")[1:]]
     assert bodies == [b"5", b"5", b"0"]
 
