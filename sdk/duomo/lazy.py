@@ -1,10 +1,30 @@
-"""Names that a package hands out and loads only when one is used."""
+"""What is made only when it is used: names that a package hands out, and values that take long."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """A value that is made when it is first asked for, by one thread while others wait; what fails is tried again."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: list[T] = []
+        self._turn = threading.Lock()
+
+    def __call__(self) -> T:
+        if not self._made:
+            with self._turn:
+                if not self._made:
+                    self._made.append(self._make())
+        return self._made[0]
 
 
 def face(package: str, homes: Mapping[str, str]) -> None:

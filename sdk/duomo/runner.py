@@ -26,6 +26,7 @@ from duomo.execution.plan import Devices
 from duomo.execution.planning.resolve import plan_for
 from duomo.execution.progress import Progress, watched
 from duomo.keywords import MISSING, Called, check_for_run, check_mode, dtype_name, task_name
+from duomo.lazy import Once
 from duomo.lifecycle import Lifecycle, check_process
 from duomo.outcome import Meta, Outcome
 from duomo.parallel import ParallelDims
@@ -127,13 +128,13 @@ def run(
     """
     check_for_run(task, item, options)
     catalog = _LOADING.get() or default_catalog()
-    return _kept(task_name(task), model, device, dtype, catalog, folder_identity(model), os.getpid())(item, **options)
+    return _kept(task_name(task), model, device, dtype, catalog, folder_identity(model), os.getpid())()(item, **options)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept(task: str, model: str | None, device: str, dtype: str, catalog: Catalog, *_: object) -> Runner[Any]:
+def _kept(task: str, model: str | None, device: str, dtype: str, catalog: Catalog, *_: object) -> Once[Runner[Any]]:
     """The runner for a model; what else decides about it is its process, and what is in its folder now."""
-    return load(task, model, device=device, dtype=dtype, catalog=catalog)
+    return Once(lambda: load(task, model, device=device, dtype=dtype, catalog=catalog))
 
 
 class Runner(Called, Generic[R_co]):
@@ -228,8 +229,7 @@ class Runner(Called, Generic[R_co]):
             options: of the task.
 
         Raises:
-            UsageProblem: the options or the deadline are wrong, or the runner is closed. What only the model can
-                say of the options is the outcome's error.
+            UsageProblem: options or deadline are wrong, or the runner is closed. What the model says is an outcome.
         """
         check_process(self._process, self.task.name)
         check_seconds("deadline_s", deadline_s)

@@ -1,9 +1,12 @@
 """The walk with a fake model: order, isolation, laziness, options, hooks and the end."""
 
+import contextlib
 import dataclasses
 import itertools
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -443,6 +446,30 @@ def test_run_keeps_what_it_loaded(monkeypatch):
         assert duomo.run(TextClassification, text, model="fake/echo", top_k=1).top.name == text
     assert loads == [1]
     runner._kept.cache_clear()  # as a new process begins
+
+
+def test_threads_that_run_at_once_load_one_model_and_a_failed_load_is_tried_again(monkeypatch):
+    from duomo import runner
+
+    catalog, loads, both = fake_catalog(), [], threading.Barrier(2)
+
+    def load(cls, *args, **kw):
+        loads.append(1)
+        if len(loads) == 1:
+            raise OSError("the disk is not there yet")
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # where a second thread loads too, both are here
+        return cls()
+
+    monkeypatch.setattr(runner, "default_catalog", lambda: catalog)
+    monkeypatch.setattr(EchoModel, "load", classmethod(load))
+    runner._kept.cache_clear()  # as a new process begins
+    with pytest.raises(OSError, match="disk"):
+        duomo.run(TextClassification, "a", model="fake/echo")
+    with ThreadPoolExecutor(2) as threads:
+        names = threads.map(lambda text: duomo.run(TextClassification, text, model="fake/echo").top.name, "ab")
+    assert (list(names), len(loads)) == (["a", "b"], 2)
+    runner._kept.cache_clear()
 
 
 def test_run_goes_by_the_catalog_of_now(monkeypatch):
