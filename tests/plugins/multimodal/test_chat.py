@@ -8,7 +8,7 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedTokenizerFast
 from transformers.models.smolvlm import processing_smolvlm
 
 import duomo
@@ -104,6 +104,11 @@ def test_chats_are_answered_alike_over_two_devices(folder: Any, make: Callable[.
 def test_answers_have_the_tokens_of_generate(folder: Any, make: Callable[..., Path]) -> None:
     network = AutoModelForImageTextToText.from_pretrained(folder(make)).eval()
     processor = AutoProcessor.from_pretrained(folder(make))
+    if make in (
+        tiny_chat.qwen3_5,
+        tiny_chat.qwen3_5_moe,
+    ):  # a class of its own, to which each word of the file is unknown
+        processor.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder(make))
     runner = duomo.load("image-text-to-text", f"dir:{folder(make)}", device="cpu")
     wide, tall = (photo[:side, :other].copy() for photo, side, other in zip(SMALL, (32, 64), (64, 40), strict=False))
     items: list[tuple[str, list[Any]]] = [

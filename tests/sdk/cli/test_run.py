@@ -322,7 +322,8 @@ def test_an_id_that_cannot_name_a_file_is_changed_so_that_it_can(duomo: Any, tmp
     assert (done.exit_code, done.stderr) == (0, f"wrote {tmp_path}/out/{('long ' * 60)[:200]}.json and 5 more\n")
     written = {path.name: json.loads(path.read_text())[0]["id"] for path in (tmp_path / "out").iterdir()}
     names = (("long " * 60)[:200], "猫" * 66, "b", "3", r"\ud800", "last")
-    assert written == {f"{name}.json": each for name, each in zip(names, ids, strict=True)}
+    told = (*ids[:4], r"\ud800", "last")  # half a character is spelled out: no reader of JSON but Python's takes it
+    assert written == {f"{name}.json": each for name, each in zip(names, told, strict=True)}
 
 
 @pytest.mark.parametrize("option", ["-O", "--stats"])
