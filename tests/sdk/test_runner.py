@@ -469,7 +469,7 @@ def test_threads_that_run_at_once_load_one_model_and_a_failed_load_is_tried_agai
     with ThreadPoolExecutor(2) as threads:
         names = threads.map(lambda text: duomo.run(TextClassification, text, model="fake/echo").top.name, "ab")
     assert (list(names), len(loads)) == (["a", "b"], 2)
-    runner._kept.cache_clear()
+    runner._kept.cache_clear()  # as a new process begins
 
 
 def test_run_goes_by_the_catalog_of_now(monkeypatch):
