@@ -173,8 +173,8 @@ def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mappi
 def _follow(wrapper: Processor, file: Path) -> None:
     """Have a tokenizer cut texts as its file says.
 
-    transformers 5 makes most parts anew, as the class has them that the folder names, and takes the vocabulary alone
-    from the file (transformers#44462, #45701, #45812, #45920). What tokenizer_config.json may set stays as it is set.
+    transformers 5 takes only the vocabulary from the file; the other parts are those of the class that the folder names
+    (transformers#44462, #45701, #45812, #45920). What tokenizer_config.json may set stays as it is set.
     """
     said, own = json.loads(file.read_bytes()), None
     built = wrapper.backend_tokenizer
@@ -184,7 +184,7 @@ def _follow(wrapper: Processor, file: Path) -> None:
     ):
         parts.append("post_processor")
     for part in parts:
-        if not _is_alike(getattr(built, part), said[part]):
+        if not _is_alike(getattr(built, part), said.get(part)):
             from tokenizers import Tokenizer
 
             own = own or Tokenizer.from_file(str(file))

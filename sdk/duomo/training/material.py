@@ -26,7 +26,7 @@ class Material(NamedTuple):
     """How many come from the data; those after them from validation data of its own."""
     left_out: list[LeftOut]
     kind: Kind
-    """Of their labels: names where one was looked for and rows have lists."""
+    """Of the labels: ``names`` where rows have lists, though the task expects one name."""
 
 
 class Split(NamedTuple):

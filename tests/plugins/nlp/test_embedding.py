@@ -307,6 +307,19 @@ def test_the_tokenizer_is_that_of_its_file_whatever_class_is_named(checkpoint: M
     np.testing.assert_allclose([outcome.unwrap().vector for outcome in outcomes], before, atol=1e-6)
 
 
+def test_a_tokenizer_file_need_not_name_the_parts_that_it_has_not(checkpoint: Make) -> None:
+    folder = checkpoint("bert", AutoModel)
+    file = folder / "tokenizer.json"
+    change(file, normalizer=None)
+    before = duomo.load("feature-extraction", f"dir:{folder}")("Ada met Bob").vector
+    held = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps({name: part for name, part in held.items() if part is not None}), "utf-8")
+    assert "normalizer" in held
+    np.testing.assert_allclose(
+        duomo.load("feature-extraction", f"dir:{folder}")("Ada met Bob").vector, before, atol=1e-6
+    )
+
+
 DIGITS = {"type": "Split", "pattern": {"Regex": "\\p{N}| ?\\p{L}+"}, "behavior": "Isolated", "invert": False}
 BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 ENDS: dict[str, object] = {
