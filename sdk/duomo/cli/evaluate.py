@@ -42,6 +42,7 @@ def command(
     """
     from duomo.cli.train import show_scores
     from duomo.training.checking import evaluate
+    from duomo.training.journal import json_safe
 
     settle(ctx, output)
     app: App = ctx.obj
@@ -50,7 +51,7 @@ def command(
         scores = {name: each._asdict() for name, each in found.scores.items()}
         left = [vars(each) for each in found.left_out]
         counts = {"rows": found.num_rows, "truncated": found.truncated, "cut_off": found.cut_off}
-        echo_json({"task": task, "model": model, **counts, "scores": scores, "left_out": left}, indent=2)
+        echo_json(json_safe({"task": task, "model": model, **counts, "scores": scores, "left_out": left}), indent=2)
         return
     show_scores(found.scores)
     if found.truncated:

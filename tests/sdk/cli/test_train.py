@@ -3,7 +3,9 @@
 import csv
 import itertools
 import json
+import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from duomo.cli import cli
+from duomo.training.metrics import Interval
 
 WORDS = "the a robin wren cod hake sat swam flew here there".split()
 
@@ -110,6 +113,15 @@ def test_a_call_that_is_off_is_answered_in_words(base, table, tmp_path, more, co
     found, said = run("train", "text-classification", table, "-m", f"dir:{base}", "-O", tmp_path / "out", *more)
     assert named in said
     assert found == code
+
+
+def test_scores_that_are_not_known_are_null_in_json(monkeypatch):
+    """JSON has no NaN: jq, browsers and polars refuse the file."""
+    unknown = {"r2": Interval(math.nan, math.nan, math.nan, 1)}
+    found = SimpleNamespace(scores=unknown, left_out=[], num_rows=1, truncated=0, cut_off=0)
+    monkeypatch.setattr("duomo.training.checking.evaluate", lambda *_, **__: found)
+    code, said = run("evaluate", "tabular-regression", "one.csv", "-m", "dir:houses", "-o", "json")
+    assert (code, json.loads(said)["scores"]["r2"]["low"]) == (0, None)
 
 
 def test_a_model_that_cannot_be_trained_is_run_and_scored(tmp_path):
