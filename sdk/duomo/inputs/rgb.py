@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput
 from duomo.inputs.arrays import to_numpy
+from duomo.inputs.planes import check_planes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,7 @@ def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
 
     is_key = _colour_key(image)
     _check_format(image)
+    check_planes(image)
     image.load()
     if image.mode == "RGB" and is_key is None:
         return image

@@ -158,15 +158,16 @@ def test_twelve_bits_are_scaled_by_what_twelve_bits_can_hold():
     assert Image.accept(tiff).array()[0, :, 0].tolist() == [255, 0, 127, 255]
 
 
-def tiff(pixels: bytes, tags: Mapping[int, tuple[str, tuple[int, ...]]]) -> bytes:
-    """A TIFF of 4 x 2 pixels in one strip; each tag has a type, B, H or I, and values."""
+def tiff(pixels: bytes, tags: Mapping[int, tuple[str, tuple[int, ...]]], strips: int = 1) -> bytes:
+    """A TIFF of 4 x 2 pixels in one strip, or one a plane; each tag has a type, B, H or I, and values."""
+    strip = len(pixels) // strips
     every = {
         256: ("H", (4,)), 257: ("H", (2,)), 259: ("H", (1,)), 277: ("H", (1,)), 278: ("H", (2,)),
-        279: ("I", (len(pixels),)), **tags,
+        279: ("I", (strip,) * strips), **tags,
     }  # fmt: skip
     end = 8 + 2 + 12 * (len(every) + 1) + 4
     entries, beyond = b"", pixels
-    for tag, (kind, values) in sorted({**every, 273: ("I", (end,))}.items()):
+    for tag, (kind, values) in sorted({**every, 273: ("I", tuple(end + at * strip for at in range(strips)))}.items()):
         packed = struct.pack(f"<{len(values)}{kind}", *values)
         if len(packed) > 4:
             packed, beyond = struct.pack("<I", end + len(beyond)), beyond + packed
@@ -181,6 +182,30 @@ def test_a_palette_of_tiff_is_read_whether_it_has_8_bits_or_16(scale):
     palette: list[int] = (colours * scale).ravel().tolist()
     file = tiff(bytes(range(8)), {258: ("H", (8,)), 262: ("H", (3,)), 320: ("H", tuple(palette))})
     assert np.array_equal(Image.accept(file).array().reshape(8, 3), colours.T[:8])
+
+
+def planes(pixels: np.ndarray, photometric: int) -> bytes:
+    """A TIFF whose colours are one behind the other, (C, 2, 4)."""
+    count, bits = len(pixels), 8 * pixels.itemsize
+    tags = {258: ("H", (bits,) * count), 262: ("H", (photometric,)), 277: ("H", (count,)), 284: ("H", (2,))}
+    return tiff(
+        pixels.tobytes(), {**tags, **({338: ("H", (2,))} if count in (2, 4) and photometric < 5 else {})}, count
+    )
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_planes_of_16_bits_are_not_taken_for_bytes(count):
+    levels = np.random.default_rng(0).integers(0, 65536, (count, 2, 4)).astype("<u2")
+    levels[3:] = 65535
+    found = Image.accept(planes(levels, 2)).array()
+    np.testing.assert_allclose(found, np.moveaxis(levels[:3], 0, -1) / 257, atol=1)
+
+
+@pytest.mark.parametrize(("count", "photometric", "dtype"), [(4, 5, "<u2"), (2, 1, "u1")])
+def test_planes_that_pillow_reads_wrongly_are_refused(count, photometric, dtype):
+    with pytest.raises(BadInput, match="separate planes"):
+        Image.accept(planes(np.ones((count, 2, 4), dtype), photometric)).array()
+    assert Image.accept(planes(np.ones((3, 2, 4), np.uint8), 2)).array().max() == 1, "planes of bytes are read"
 
 
 @pytest.mark.parametrize(("bits", "dtype"), [(8, "i1"), (16, "<i2")])
