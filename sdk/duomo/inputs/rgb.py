@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ _ROUNDING = 0.01
 """How far floats may lie outside [0, 1] for the advice to be clipping rather than scaling."""
 _LONG = 16
 """Pixels from which an array as narrow as a colour is a line of an image."""
+_MANAGED = {"CMYK": "CMYK", "LAB": "Lab "}
+"""Modes whose numbers mean nothing without a profile, and what profiles call their colours."""
 _DEEP = "RGB;16B"
 _LOW_BYTES = "RGB;16L"
 """The layout under which Pillow's reader of big-endian 16-bit colours finds their lower bytes."""
@@ -42,6 +45,8 @@ def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     image.load()
     if image.mode == "RGB" and is_key is None:
         return image
+    if image.mode in _MANAGED and "icc_profile" in image.info:
+        return _by_profile(image)
     if image.mode == "F":
         # Pillow clips floats to 0 and 255 when converting; they are judged as in an array.
         return PIL.Image.fromarray(as_uint8(_from_floats(image)), "RGB")
@@ -59,6 +64,21 @@ def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
         image = image.convert("RGBA")
         white = PIL.Image.new("RGBA", image.size, "white")
         return PIL.Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _by_profile(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Inks as their ICC profile says they look; as Pillow guesses where the profile is damaged or of other colours."""
+    import PIL.ImageCms
+
+    try:
+        profile = PIL.ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        if profile.profile.xcolor_space == _MANAGED[image.mode]:
+            seen = PIL.ImageCms.profileToProfile(image, profile, PIL.ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if seen is not None:
+                return seen
+    except (PIL.ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        pass
     return image.convert("RGB")
 
 
