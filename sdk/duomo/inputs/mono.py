@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import soundfile
 
-_CANCELLED = 0.01
-"""A mean of channels this far below them is what is left of two that are opposite."""
+_CANCELLED = 0.003
+"""Channels that have nothing in common keep all of the power that their mean is expected to have, opposite ones none."""
 _ENOUGH = 1000
 """Samples from which that is not chance."""
 _LOUDEST = 10.0
@@ -51,15 +51,16 @@ def next_mono(sound: soundfile.SoundFile) -> np.ndarray[Any, Any]:
 
 
 def _mix(channels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Average channels, (frames, channels). Raises `BadInput` where their mean is silence and they are not."""
+    """Average channels, (frames, channels). Raises `BadInput` where that cancels what they have in common."""
     import numpy as np
 
     with np.errstate(all="ignore"):  # what is not a number is found later
         mono: np.ndarray[Any, Any] = np.mean(channels, axis=1)
-        if channels.shape[1] > 1 and len(mono) >= _ENOUGH and np.ptp(mono) < _CANCELLED * np.ptp(channels):
+        count = channels.shape[1]
+        if count > 1 and len(mono) >= _ENOUGH and np.var(mono) < _CANCELLED * np.var(channels, axis=0).sum() / count**2:
             raise BadInput(
                 "the channels of this audio clip cancel each other out",
-                why="one is the other upside down, as of a cable that is wired wrongly: their mean is silence",
+                why="one is the other upside down, as of a cable that is wired wrongly: their mean is silence or noise",
                 fix="pass one of them, (samples[:, 0], rate), or: ffmpeg -i INPUT -af 'pan=mono|c0=c0' output.wav",
             )
     return mono
