@@ -56,7 +56,7 @@ class Access:
             return
         read = [(name, value.decode("latin-1")) for name, value in scope["headers"] if name in _READ]
         headers = dict(read)
-        refusal = self._refuse(path_within(scope), headers) if len(headers) == len(read) else _TWICE
+        refusal = self._refuse(path_within(scope), headers) if len(headers) == len(read) else _twice(read)
         if refusal is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
@@ -97,18 +97,19 @@ def path_within(scope: Scope) -> str:
     return rest if rest[:1] in ("", "/") else path
 
 
-_READ = frozenset({b"host", b"origin", b"authorization"})
-_TWICE: Refusal = (
-    400,
-    {
-        "code": "E-HEADER",
-        "what": "Host, Origin or Authorization came twice",
-        "why": "what stands before this server may have read the other one",
-        "fix": "send each once",
-    },
+_READ = frozenset(
+    {b"host", b"origin", b"authorization", b"content-type", b"content-encoding", b"x-deadline-s", b"x-duomo-caller"}
 )
+"""Headers that this server goes by: each may come once (RFC 9110, 5.3)."""
 _ASK = {"www-authenticate": 'Basic realm="duomo, any name and the token", charset="UTF-8"'}
 """A browser asks its user, who gives the token as the password: so the pages can be seen, too."""
+
+
+def _twice(read: Collection[tuple[bytes, str]]) -> Refusal:
+    names = [name.decode() for name, _ in read]
+    name = next(name for name in names if names.count(name) > 1)
+    why = "what stands before this server may have read the other one"
+    return 400, _words("E-HEADER", f"the header {name} came twice", "send it once", why)
 
 
 def _given(authorization: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from duomo.errors import BadInput, BadOption, DuomoError
-from duomo.serving.dialect import cannot, error_words, event, refuse_others, usage
+from duomo.serving.dialect import cannot, error_words, event, refuse_others, truth, usage
 
 if TYPE_CHECKING:
     from duomo.tasks.nlp.generation import Generation, TextChunk
@@ -61,20 +61,19 @@ def chat_options(body: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None and options.setdefault(ours, value) != value:
             raise BadOption(f"'{theirs}' says another number than its older name", fix="send one of them")
     stop = body.get("stop")
-    if stop:
+    if stop not in (None, "", []):
         options["stop"] = [stop] if isinstance(stop, str) else stop
     return options
 
 
 def chat_streams(body: Mapping[str, Any]) -> tuple[bool, bool]:
     """Return whether the answer comes as events, and whether the last of them counts tokens. Raises `BadOption`."""
-    streams, settings = body.get("stream") or False, body.get("stream_options") or {}
-    if not isinstance(streams, bool):
-        raise BadOption(f"stream cannot be {streams!r:.40}", why="it is a truth value", fix="true")
+    streams, settings = truth("stream", body.get("stream")), body.get("stream_options")
+    settings = {} if settings is None else settings
     if not isinstance(settings, dict) or (settings and not streams):
         raise cannot("stream_options")
     refuse_others(settings, ("include_usage",), {"include_obfuscation": (False,)})
-    return streams, settings.get("include_usage") is True
+    return streams, truth("include_usage", settings.get("include_usage"))
 
 
 def whole(made: Generation, head: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,8 +32,21 @@ def refuse_others(
         BadOption: for a name that is not known, with a value that asks for something.
     """
     for name, value in body.items():
-        if name not in known and value is not None and value not in (neutral or {}).get(name, ()):
+        asks_nothing = value is None or any(_is_same(value, each) for each in (neutral or {}).get(name, ()))
+        if name not in known and not asks_nothing:
             raise cannot(name)
+
+
+def _is_same(given: object, value: object) -> bool:
+    """Compare as JSON does, where 0 is not false."""
+    return given == value and isinstance(given, bool) == isinstance(value, bool)
+
+
+def truth(name: str, given: object) -> bool:
+    """Return a truth value; null is as good as nothing. Raises `BadOption` for anything else, 0 and 1 among it."""
+    if given is not None and not isinstance(given, bool):
+        raise BadOption(f"{name} cannot be {given!r:.40}", why="it is a truth value", fix="true")
+    return bool(given)
 
 
 def check_model(asked: object, meta: Meta) -> None:

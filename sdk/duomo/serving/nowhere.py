@@ -21,8 +21,13 @@ async def not_found(request: Request, error: Exception) -> Response:
     fitting = [route for route in routes if _fits(route, scope)]
     methods = {method for route in fitting for method in getattr(route, "methods", None) or ()}
     # The route of an endpoint that is a class has none: the class refuses a method, and says which it takes.
-    allowed = ", ".join(sorted(methods)) or (getattr(error, "headers", None) or {}).get("Allow", "")
-    if allowed:
+    if not methods:
+        methods = {each for each in (getattr(error, "headers", None) or {}).get("Allow", "").split(", ") if each}
+    is_whole = scope["path"] in ("*", "/*")  # of OPTIONS: the server and none of its addresses (RFC 9110, 9.3.7)
+    if request.method == "OPTIONS" and (methods or is_whole):
+        return Response(status_code=204, headers={"allow": ", ".join(sorted({*methods, "OPTIONS"}))})
+    if methods:
+        allowed = ", ".join(sorted(methods))
         return _reply(405, what, f"it takes {allowed}", "take one of those", {"allow": allowed})
     if any(_fits(route, {**scope, "type": "websocket"}) for route in routes):
         return _reply(426, what, "this address is a websocket", f"ws://…{request.url.path:.80}", UPGRADE)

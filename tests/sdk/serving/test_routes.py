@@ -118,6 +118,29 @@ def test_a_method_that_a_route_has_not_is_answered_with_those_it_has(serve):
         assert reply.json()["error"]["why"] == f"it takes {allowed}"
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"), [(ONE, "GET, HEAD, OPTIONS, POST"), ("/v1/embeddings", "OPTIONS, POST"), ("*", "OPTIONS")]
+)
+def test_options_says_what_an_address_takes(serve, path, allowed):
+    """RFC 9110, 9.3.7: also of the server as a whole, which is `*`."""
+    client = serve()
+    reply = client.request("OPTIONS", path) if path != "*" else client.request("OPTIONS", "http://localhost/*")
+    assert (reply.status_code, reply.headers.get("allow"), reply.content) == (204, allowed, b"")
+
+
+@pytest.mark.parametrize("name", ["content-type", "content-encoding", "x-deadline-s", "host"])
+def test_a_header_that_comes_twice_is_refused_by_name(serve, name):
+    """Whatever stands before the server may have read the other one (RFC 9110, 5.3)."""
+    body = b'{"input": "x"}'
+    given = {"content-type": "application/json", "content-encoding": "identity", "x-deadline-s": "30"}
+    heads = [*given.items(), (name, given.get(name, "localhost"))]
+    if name == "host":
+        heads.append((name, "localhost"))
+    reply = serve().post(ONE, content=body, headers=heads)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "E-HEADER")
+    assert name in reply.json()["error"]["what"]
+
+
 def test_a_class_of_methods_beside_our_routes_answers_as_they_do(faulty):
     class Own(HTTPEndpoint):
         async def get(self, request):
