@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from duomo.errors import BadInput, BadOption
-from duomo.inputs import Audio, Image, Prompt, Text, TextOrImage, Video
+from duomo.inputs import Audio, Image, ImageChat, Prompt, TableRow, Text, TextOrImage, Video
 from duomo.serving.refusal import OtherBody
 from duomo.serving.wire import BESIDE, WireLimits, check_packing, check_query, header, parse_json, read_body
 
@@ -95,7 +95,11 @@ def task_body(fields: dict[str, str | bytes], task: type[Task[Any, Any, Any]], l
             )
     [(name, value), *others] = rest.items() or [("", "")]
     is_whole = not others and (isinstance(value, bytes) or name in ("input", ""))
+    is_text = not parts and not issubclass(task.Input, TableRow)
+    if is_whole and isinstance(value, str) and not is_text and value.lstrip()[:1] in ("{", "["):
+        return {"input": _json(name, value, limits), **body}
     written = {name for name, kind in parts.items() if is_json(kind)}
+    written |= {"messages"} if issubclass(task.Input, Prompt | ImageChat) else set()
     whole = {name: _json(name, each, limits) if name in written else each for name, each in rest.items()}
     return {"input": value if is_whole else whole, **body}
 

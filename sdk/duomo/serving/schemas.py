@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from duomo.client.encode import encode_item, encode_options
@@ -46,7 +46,6 @@ BESIDE = {
 """What a body may have beside the input and the options."""
 ROUTES: tuple[tuple[str, str, str], ...] = (
     ("get", "/v1/tasks", "What is served"),
-    ("get", "/v1/tasks/{task}", "Schemas, an example and limits of a task"),
     ("post", "/v1/adapters/{industry}/{name}", "Records to verdicts, one a line"),
     ("get", "/v1/models", "Models, in OpenAI's dialect"),
     ("get", "/v1/models/{name}", "One model, in OpenAI's dialect"),
@@ -133,7 +132,7 @@ def openapi(hosted: Iterable[Hosted[Any]], root: str = "") -> dict[str, Any]:
             schema = cls.model_json_schema(ref_template="#/components/schemas/{model}")
             parts.update(schema.pop("$defs", {}))
             parts[cls.__name__] = schema
-        paths[f"/v1/tasks/{task.name}"] = {"post": _route_of_one(task)}
+        paths[f"/v1/tasks/{task.name}"] = {"get": _about(task), "post": _route_of_one(task)}
         paths[f"/v1/tasks/{task.name}/map"] = {"post": _route_of_many(task)}
     for method, path, summary in ROUTES:
         names = re.findall(r"{(\w+)}", path)
@@ -153,6 +152,12 @@ def openapi(hosted: Iterable[Hosted[Any]], root: str = "") -> dict[str, Any]:
         "components": {"schemas": parts, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         "security": [{}, {"token": []}],  # whether one is asked for is the operator's choice
     }
+
+
+def _about(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
+    said = "Its schemas, an example and limits"
+    answers = {"200": {"description": said, "content": _json({"type": "object"})}, "default": _error()}
+    return {"operationId": f"{task.name}-about", "summary": said, "responses": answers}
 
 
 def _route_of_one(task: type[Task[Any, Any, Any]]) -> dict[str, Any]:
@@ -203,10 +208,12 @@ def _form(input_class: type[object]) -> dict[str, object]:
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": is_row}
 
 
-def _field(kind: object) -> dict[str, str]:
+def _field(kind: object) -> Mapping[str, object]:
     if isinstance(kind, type) and issubclass(kind, Image | Audio | Video):
         return {"type": "string", "format": "binary"}
-    return {"type": "string", "contentMediaType": "application/json"} if is_json(kind) else {"type": "string"}
+    if is_json(kind):
+        return {"type": "string", "contentMediaType": "application/json"}
+    return TEXT if isinstance(kind, type) and issubclass(kind, Text) else {"type": "string"}
 
 
 def _part(kind: Any) -> dict[str, Any]:

@@ -102,7 +102,8 @@ def speech_settings(body: Mapping[str, object]) -> tuple[str, dict[str, object]]
     for name, value in body.items():
         if name not in ("input", "model", "voice", "response_format", "speed") and value is not None:
             raise cannot(name)
-    kind = str(body.get("response_format") or "mp3")
+    asked = body.get("response_format")
+    kind = "mp3" if asked is None else str(asked)
     if kind not in SPEECH_TYPES:
         raise BadOption(
             f"response_format cannot be '{kind:.40}'", why="this server has no encoder for it",

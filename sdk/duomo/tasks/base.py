@@ -41,7 +41,7 @@ class Options(pydantic.BaseModel):
     def parse(cls, values: dict[str, Any]) -> Self:
         """Check `values`; raises `BadOption` with the nearest name or the allowed range. A number may be a str."""
         for name, value in values.items():
-            if isinstance(value, bool) and name in cls.model_fields:
+            if isinstance(value, int | float) and name in cls.model_fields:
                 _check_truth(cls, name, value)
         try:
             return cls(**values)
@@ -238,12 +238,14 @@ class Task(Generic[In, O, R]):
                         setattr(cls, name, given)
 
 
-def _check_truth(cls: type[Options], name: str, value: bool) -> None:
-    """Raise `BadOption` for a truth value where a number is meant: pydantic takes them for 1 and 0."""
+def _check_truth(cls: type[Options], name: str, value: float) -> None:
+    """Raise `BadOption` for a truth value where a number is meant, or the other way: pydantic takes True for 1."""
     annotation = cls.model_fields[name].annotation
-    kinds = {annotation, *get_args(annotation)}
-    if bool not in kinds and kinds & {int, float}:
-        raise BadOption(f"option '{name}' cannot be {value}", why="it is a number", fix=_describe(cls, name))
+    kinds = {annotation, *get_args(annotation)} & {bool, int, float}
+    takes_truth, is_truth = bool in kinds, isinstance(value, bool)
+    if kinds and is_truth != takes_truth and not (takes_truth and len(kinds) > 1):
+        why = "it is a truth value" if takes_truth else "it is a number"
+        raise BadOption(f"option '{name}' cannot be {value}", why=why, fix=_describe(cls, name))
 
 
 def _bad_option(cls: type[Options], problem: ErrorDetails) -> BadOption:

@@ -1,5 +1,6 @@
 """Forms: what they hold counts, or they are refused."""
 
+import json
 import typing
 
 import pytest
@@ -89,6 +90,26 @@ def test_what_is_neither_text_nor_file_is_json_in_a_field():
     assert body('["a cat", "a dog"]') == {"image": b"bytes", "texts": ["a cat", "a dog"]}
     with pytest.raises(duomo.DuomoError, match="the field 'texts' of the form is not valid JSON"):
         body("a cat, a dog")
+
+
+CHATTED = [{"role": "user", "content": "hi"}]
+
+
+@pytest.mark.parametrize(
+    ("task", "fields", "wanted"),
+    [
+        (duomo.tasks.TextGeneration, {"messages": json.dumps(CHATTED)}, {"messages": CHATTED}),
+        (duomo.tasks.TextGeneration, {"input": "[1]"}, "[1]"),
+        (duomo.tasks.TextClassification, {"input": '{"a": 1}'}, '{"a": 1}'),
+        (duomo.tasks.ImageTextToText, {"messages": json.dumps(CHATTED)}, {"messages": CHATTED}),
+        (duomo.tasks.TimeSeriesForecasting, {"input": "[1, 2]"}, [1, 2]),
+        (duomo.tasks.QuestionAnswering, {"input": ' {"question": "a"}'}, {"question": "a"}),
+        (duomo.tasks.TabularClassification, {"input": '{"age": 3}'}, {"age": 3}),
+    ],
+)  # fmt: skip
+def test_a_field_is_json_where_the_input_is_no_text(task, fields, wanted):
+    """A chat was read as the text of its JSON, and answered."""
+    assert task_body({**fields}, task, serving.WireLimits())["input"] == wanted
 
 
 def test_a_plugin_s_input_of_a_video_and_a_prompt_comes_as_a_file_and_a_text():

@@ -107,6 +107,7 @@ def test_settings_that_ask_for_nothing_are_taken(client, settings):
         (CHAT, {"stream": True, "stream_options": {"usage": True}}, 400, "'usage' cannot be honoured"),
         (CHAT, {"max_tokens": 3, "max_completion_tokens": 4}, 400, "'max_completion_tokens' says another number"),
         *((CHAT, said({"type": "text", **part}), 422, "a part of a message has no text") for part in NO_TEXT),
+        (SPEAK, {"response_format": 0}, 400, "response_format cannot be '0'"),
         (EMBED, {"dimensions": 1}, 400, "'dimensions' cannot be honoured"),
         (EMBED, {"input": [[1, 2]]}, 422, "a text or a list of texts"),
     ],

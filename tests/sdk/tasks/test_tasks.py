@@ -15,7 +15,7 @@ from duomo.tasks import CORE_TASKS
 from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.multimodal import ImageSearchOptions
 from duomo.tasks.multimodal.classification import ZeroShotImageClassificationOptions
-from duomo.tasks.nlp.embedding import SemanticSearchOptions
+from duomo.tasks.nlp.embedding import FeatureExtractionOptions, SemanticSearchOptions
 from duomo.tasks.nlp.extraction import Entities, Span
 from duomo.tasks.nlp.generation import Generation, TextGenerationOptions
 from duomo.tasks.results import Classification, Embedding, Hit, SearchResult
@@ -129,10 +129,16 @@ def test_words_of_a_command_line_are_read_as_numbers_and_lists():
     assert ImageClassificationOptions.parse({"top_k": "3"}).top_k == 3
     with pytest.raises(BadOption, match="Did you mean 'max_new_tokens'"):
         TextGenerationOptions.parse({"max_length": 8})
-    for cls, name in ((ImageClassificationOptions, "top_k"), (TextGenerationOptions, "temperature")):
-        for value in (True, False):
+    wrong: list[tuple[type[Options], str, tuple[object, ...]]] = [
+        (ImageClassificationOptions, "top_k", (True, False)),
+        (TextGenerationOptions, "temperature", (True, False)),
+        (FeatureExtractionOptions, "normalize", (0, 1, 1.0)),  # as its JSON schema says
+    ]
+    for cls, name, values in wrong:
+        for value in values:
             with pytest.raises(BadOption, match=f"option '{name}' cannot be {value}"):
                 cls.parse({name: value})
+    assert not FeatureExtractionOptions.parse({"normalize": "false"}).normalize
     assert ZeroShotImageClassificationOptions.parse({"labels": "a cat, a dog,"}).labels == ["a cat", "a dog"]
     assert VoiceActivityDetectionOptions.parse({"threshold": ".7"}).threshold == 0.7  # the same decimal, read twice
     assert SemanticSearchOptions.parse({"corpus": ["a"]}).corpus == ("a",)
