@@ -32,7 +32,7 @@ from duomo.adapters import (
     leak_evidence,
 )
 from duomo.errors import BadInput, GuardRefused, a_type
-from duomo_retail.classify import Logistic, values_of
+from duomo_retail.classify import Logistic, demand_plain_numbers, values_of
 from duomo_retail.plugin import CHURN
 
 if TYPE_CHECKING:
@@ -194,11 +194,13 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
 
         Raises:
             GuardRefused: A column tells the answer.
+            BadInput: A column holds numbers that are written as no program reads them.
         """
         for leak in self._leaks(records):
             raise GuardRefused(f"{leak.code}: {leak.text}", why="churn cannot be learned from it", fix=leak.fix)
         labels = [_answer(each) for each in records]
         rows = [self.prepare(each) for each in records]
+        demand_plain_numbers(rows, dict.fromkeys(name for row in rows for name in row))
         scores: list[float] = []
         answers: list[float] = []
         for part in range(PARTS):

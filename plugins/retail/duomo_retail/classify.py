@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from duomo.adapters import Artifact, Finding, FittedOn, find, fit_logistic, is_missing
+from duomo.adapters import Artifact, Finding, FittedOn, find, fit_logistic, is_amount, is_missing, number_in
 from duomo.errors import BadInput, UsageProblem
 
 Array = NDArray[np.float64]
@@ -36,20 +36,23 @@ class Term(Artifact):
     scale: float = 1.0
     knots: list[float] = pydantic.Field(default_factory=list)
     """Knots of a number, in standard deviations from its mean: where its slope may change."""
+    middle: list[float] = pydantic.Field(default_factory=list)
+    """Means of a number and of what lies above each knot: the usual row is 0 beside them, as an empty cell is."""
     weights: list[float] = pydantic.Field(default_factory=list)
     """Weights of a number: its slope per standard deviation, and what each knot adds to it."""
     categories: dict[str, float] = pydantic.Field(default_factory=dict)
     """Weight of each value of a category; 0 for one that was not seen."""
 
     def contribution(self, row: Row) -> float:
-        """To the log-odds of this row; 0 where the value is missing."""
+        """To the log-odds of this row, beside what the usual row has; 0 where the value is missing."""
         value = row.get(self.column)
         if self.categories:
             return self.categories.get(_name(value), 0.0)
         if is_missing(value):
             return 0.0
         z = (_number(value, self.column) - self.mean) / self.scale
-        return float(np.dot(_bent(np.array([z]), self.knots)[0], self.weights))
+        bent = _bent(np.array([z]), self.knots)[0]
+        return float(np.dot(bent - self.middle if self.middle else bent, self.weights))
 
     def unfamiliar(self, value: object) -> Finding | None:
         """What is odd about a value: it is missing, a category that few or no rows had, or a number far from all."""
@@ -117,8 +120,10 @@ def _column(rows: Sequence[Row], name: str) -> tuple[Term, list[str], Array]:
         mean, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers)) or 1.0
         z = (numbers - mean) / scale
         knots = np.unique(np.nanquantile(z, KNOTS)).tolist() if len(np.unique(z[~np.isnan(z)])) > MANY else []
-        term = Term(column=name, mean=mean, scale=scale, knots=knots)
-        return term, [], np.where(np.isnan(z)[:, None], 0.0, _bent(z, knots))
+        bent = _bent(z, knots)
+        middle = np.nanmean(bent, axis=0)
+        term = Term(column=name, mean=mean, scale=scale, knots=knots, middle=middle.tolist())
+        return term, [], np.where(np.isnan(z)[:, None], 0.0, bent - middle)
     texts = [_name(each) for each in values]
     kept = sorted(each for each in set(texts) if texts.count(each) >= RARE) or sorted(set(texts))[:1]
     return Term(column=name), kept, np.array([[float(text == each) for each in kept] for text in texts])
@@ -130,6 +135,20 @@ def values_of(rows: Sequence[Row], name: str) -> tuple[list[float | str | None],
     if _is_numeric(values):
         return [_number(each, name) if _is_number(each) else math.nan for each in values], False
     return [None if is_missing(each) else str(each) for each in values], True
+
+
+def demand_plain_numbers(rows: Sequence[Row], names: Iterable[str]) -> None:
+    """Raise `BadInput` for a column of numbers some of which no program reads: they would be names, or left out."""
+    for name in names:
+        given = [value for row in rows if not is_missing(value := row.get(name))]
+        amounts = [each for each in given if not _is_number(each) and is_amount(each)]
+        if amounts and len(amounts) + sum(map(_is_number, given)) >= NUMERIC * len(given):
+            count = f"{len(amounts):,} of {len(given):,} cells"
+            raise BadInput(
+                f"'{name}' holds numbers, and {count} are written as {amounts[0]!r:.40}",
+                why="they would be taken for names, or be left out",
+                fix="write plain numbers such as 1250.5, without signs, units and marks between thousands",
+            )
 
 
 def _is_numeric(values: Sequence[object]) -> bool:
@@ -147,18 +166,16 @@ def _name(value: object) -> str:
     return "" if is_missing(value) else str(value)
 
 
-def _is_number(value: Any) -> bool:
-    try:
-        return math.isfinite(float(value))
-    except (TypeError, ValueError, OverflowError):
-        return False
+def _is_number(value: object) -> bool:
+    return number_in(value) is not None
 
 
-def _number(value: Any, column: str) -> float:
-    if not _is_number(value):
+def _number(value: object, column: str) -> float:
+    number = number_in(value)
+    if number is None:
         raise BadInput(
             f"'{column}' is not a number",
             why="it was one in the rows that were learned from",
             fix=f"correct '{column}'",
         )
-    return float(value)
+    return number

@@ -60,7 +60,14 @@ if TYPE_CHECKING:
         Time as Time,
     )
     from duomo.adapters.statistics import *  # noqa: F403
-    from duomo.data.cells import is_missing as is_missing
+    from duomo.data.cells import (
+        answer_of as answer_of,
+        is_amount as is_amount,
+        is_missing as is_missing,
+        name_in as name_in,
+        number_in as number_in,
+        other_answers as other_answers,
+    )
     from duomo.data.times import parse_time as parse_time
 
 face(
@@ -72,7 +79,7 @@ face(
         "duomo.adapters.artifacts": "Artifact FittedOn",
         "duomo.adapters.audit": "AuditLog verify",
         "duomo.adapters.statistics": " ".join(vars(statistics)["__all__"]),
-        "duomo.data.cells": "is_missing",
+        "duomo.data.cells": "answer_of is_amount is_missing name_in number_in other_answers",
         "duomo.data.times": "parse_time",
         "duomo.adapters.egress": "no_egress",
         "duomo.adapters.evaluation": "FoldReport Report",

@@ -130,7 +130,7 @@ def test_coefficients_stay_what_they_were_on_a_fixed_table() -> None:
     rows = [{"a": a, "b": b, "c": "xyz"[int(abs(c) * 17) % 3]} for a, b, c in x.tolist()]
     fitted = Logistic.fit(rows, y.tolist())
     weights = [fitted.intercept, *fitted.terms[0].weights[:2], fitted.terms[1].weights[0]]
-    expected = [0.01482768003899223, 0.4648432284722231, 0.31587531935389707, -0.9233707592948104]
+    expected = [0.0806867161026315, 0.4648432284722231, 0.31587531935389707, -0.9233707592948104]
     assert weights == pytest.approx(expected, abs=1e-7)
     categories = {"x": 0.0645429540882556, "y": -0.01094395047678644, "z": -0.053599003596642165}
     assert fitted.terms[2].categories == pytest.approx(categories, abs=1e-7)
@@ -191,3 +191,27 @@ def test_columns_that_only_go_with_leaving_are_no_leak_and_a_report_says_what_is
     told = subscribers(gone=lambda leaves, draw: leaves)
     found = list(Churn().guards("dataset")[0](Churn().records(told)))
     assert [(each.code, each.field, each.severity) for each in found] == [("LEAK.TARGET", "gone", "block")]
+
+
+def test_reasons_are_against_the_mean_subscriber_where_a_number_has_a_bent_line() -> None:
+    rng = np.random.default_rng(0)
+    months = rng.gamma(2, 10, 600).round(1).tolist()
+    rows = [{**ROW, "months": each, "churn": int(rng.random() < (0.88 if each < 10 else 0.27))} for each in months]
+    adapter = Churn(known=["months"])
+    fitted = adapter.fit(adapter.records(rows))
+    model = fitted.artifacts["model"]
+    assert isinstance(model, Logistic)
+    assert np.mean([model.contributions(row)["months"] for row in rows]) == pytest.approx(0, abs=1e-9)
+    assert [each.feature for each in fitted({**ROW, "months": 60}).reasons] == []
+    assert [each.feature for each in fitted({**ROW, "months": 5}).reasons] == ["months"]
+
+
+@pytest.mark.parametrize("written", ["{:.1f}", "€{:.2f}", "{:.1f} %"])
+def test_numbers_that_no_program_reads_are_no_names(written: str) -> None:
+    rows = [{**ROW, "fee": i % 40 + 0.5, "churn": i % 24 < 6} for i in range(96)]
+    some = [{**row, "fee": written.format(row["fee"]).replace(".", ",") if i % 3 else row["fee"]}
+            for i, row in enumerate(rows)]  # fmt: skip
+    adapter = Churn()
+    adapter.fit(adapter.records(rows))
+    with pytest.raises(BadInput, match="'fee' holds numbers, and 64 of 96 cells are written as"):
+        adapter.fit(adapter.records(some))
