@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from duomo.adapters import Finding, find, is_missing as is_missing
+from duomo.adapters import Finding, answer_of, find, is_amount, is_missing, number_in, other_answers
 from duomo.errors import BadInput, did_you_mean
 from duomo_finance.protected import protected_by, words_of
 
@@ -32,8 +32,6 @@ MOSTLY = 0.5
 FEW = 20
 """In fewer cells, all may be alike or all different by chance."""
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
-_AMOUNT = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'\s]*\s*(?:%|[$€£¥]|[A-Z]{3})?\)?")
-"""A number as people write it: ``€1,250.00``, ``12,5``, ``13.5%``, ``(50)``."""
 
 
 class Field(pydantic.BaseModel):
@@ -111,7 +109,7 @@ def _misread_number(field: Field, given: Sequence[object]) -> str:
 
 def _misread_category(field: Field, given: Sequence[object]) -> str:
     texts = [str(each).strip() for each in given]
-    alike = sum(not math.isnan(_number(each)) or bool(_AMOUNT.fullmatch(str(each).strip())) for each in given)
+    alike = sum(not math.isnan(_number(each)) or is_amount(str(each)) for each in given)
     if given and alike >= MOSTLY * len(given):
         return (
             f"{alike:,} of {len(given):,} cells of '{field.name}' are numbers, and it is taken as a category: "
@@ -191,21 +189,6 @@ def value_of(row: Row, field: Field) -> float | str | None:
     return None if is_missing(value) else str(value)
 
 
-def answer_of(held: object, event: str) -> int | None:
-    """Whether a cell of the target says `event`: 1 or 0, and None where it is empty.
-
-    The texts ``1`` and ``1.0``, the numbers and True are one answer, and so are ``Default`` and ``default``.
-    """
-    if is_missing(held):
-        return None
-    number = _number(int(held) if isinstance(held, bool) else held)
-    return int(_in_small(held) == _in_small(event) or number == _number(event))
-
-
-def _in_small(answer: object) -> str:
-    return str(answer).strip().casefold()
-
-
 def demand_answers(rows: Sequence[Row], target: str, event: str) -> list[Finding]:
     """A finding where there are several answers that are not the event. Raises `BadInput` where none is the event."""
     given = [row[target] for row in rows if not is_missing(row.get(target))]
@@ -213,8 +196,7 @@ def demand_answers(rows: Sequence[Row], target: str, event: str) -> list[Finding
         values = sorted({str(each).strip() for each in given})
         raise BadInput(f"no answer in '{target}' is '{event}'", why=f"its values are {', '.join(values[:6])}",
                        fix=did_you_mean(event, values) or f"event='{values[0]}', if that is the default")  # fmt: skip
-    others = sorted({_in_small(int(each) if isinstance(each, bool) else each).removesuffix(".0") for each in given
-                     if not answer_of(each, event)})  # fmt: skip
+    others = other_answers(given, event)
     if len(others) < 2:
         return []
     text = (
@@ -261,13 +243,8 @@ def _check_number(field: Field, value: object, row: Row, key: str) -> list[Findi
 
 
 def _number(value: Any) -> float:
-    if is_missing(value) or isinstance(value, bool):
-        return math.nan
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-    return number if math.isfinite(number) else math.nan
+    number = None if is_missing(value) or isinstance(value, bool) else number_in(value)
+    return math.nan if number is None else number
 
 
 def _is_numeric(rows: Sequence[Row], name: str) -> bool:

@@ -23,12 +23,14 @@ from duomo.adapters import (
     Reason,
     Record,
     Threshold,
+    answer_of,
     find,
+    is_missing,
     parse_time,
 )
 from duomo.errors import BadInput, GuardRefused
 from duomo_finance import made_up
-from duomo_finance.applications import Field, Row, answer_of, demand_answers, is_missing, screen, value_of
+from duomo_finance.applications import Field, Row, demand_answers, screen, value_of
 from duomo_finance.boosting import BoostedTrees
 from duomo_finance.form import Form, screened
 from duomo_finance.leaks import leaks

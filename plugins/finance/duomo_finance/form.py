@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from duomo.adapters import Artifact, Finding, Record, parse_time, pseudonym
+from duomo.adapters import Artifact, Finding, Record, answer_of, is_missing, name_in, parse_time, pseudonym
 from duomo.errors import BadInput, a_type
-from duomo_finance.applications import Field, Row, answer_of, check_row, fields_of, is_missing, screen, unread_numbers
+from duomo_finance.applications import Field, Row, check_row, fields_of, screen, unread_numbers
 
 
 class Form(Artifact):
@@ -39,15 +39,15 @@ class Form(Artifact):
             raise BadInput(f"record {position} is {a_type(value)}", why="a row (a dict) is needed",
                            fix="one dict of columns a record")  # fmt: skip
         row = dict(value)
-        name, group = str(row.get(self.key, position)), row.get(self.group_column)
+        name, group = name_in(row.get(self.key)), name_in(row.get(self.group_column))
         label, time = row.pop(self.target, None), row.pop(self.time, None)
         for column in {self.key, self.group_column} - {each.name for each in self.fields}:
             row.pop(column, None)
-        key = pseudonym(name, secret) if self.key else name
+        key = str(position) if name is None else pseudonym(name, secret)  # an empty cell is not a name
         return Record(
             row,
             key,
-            None if is_missing(group) else pseudonym(str(group), secret),
+            None if group is None else pseudonym(group, secret),
             None if is_missing(time) else parse_time(time, self.time, key),
             label=answer_of(label, self.event),
             findings=tuple(check_row(row, self.fields, key, self.currency)),

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Finding, auc, brier, expected_calibration_error, find, log_loss, reliability
+from duomo.adapters import Finding, auc, brier, expected_calibration_error, find, is_missing, log_loss, reliability
 from duomo.tasks.base import Result
-from duomo_finance.applications import is_missing
 from duomo_finance.fairness import FairnessReport, fairness_report
 from duomo_finance.metrics import ks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from duomo.adapters import Adapter, Case, Decision, Finding, Payload, Record, find, pseudonym
+from duomo.adapters import Adapter, Case, Decision, Finding, Payload, Record, find, name_in, pseudonym
 from duomo.errors import BadInput, InputMissing
 from duomo.tasks.base import Result
 from duomo_medical.phi_names import by_tagger, joined, tagger
@@ -76,7 +76,8 @@ class NoteDeid(Adapter[dict[str, Any], CleanNote]):
             raise BadInput(f"record {position} has {len(text):,} characters", fix="split it into notes")
         names = row.get("known") or []
         names = [names] if isinstance(names, str) else [str(each) for each in names]
-        key = pseudonym(str(row[self.key_field]), self.secret) if row.get(self.key_field) else str(position)
+        name = name_in(row.get(self.key_field))
+        key = str(position) if name is None else pseudonym(name, self.secret)
         return Record({"text": text, "known": names}, key)
 
     def score(self, prepared: Sequence[Record[dict[str, Any]]]) -> list[tuple[str, list[Replaced]]]:

@@ -29,14 +29,16 @@ from duomo.adapters import (
     as_probability,
     auc as area_under_curve,
     find,
+    name_in,
     no_target_leak,
+    other_answers,
     pseudonym,
 )
 from duomo.errors import BadInput, UsageProblem, a_type, counted
 from duomo_medical.logistic import Logistic
 from duomo_medical.plugin import TABULAR_RISK
 from duomo_medical.usefulness import calibration_line, decision_curve
-from duomo_medical.variables import Row, Variable, Variables
+from duomo_medical.variables import Answer, Row, Variable, Variables
 
 FOLDS = 5
 LEVEL = 0.9
@@ -82,10 +84,11 @@ class TabularRisk(Adapter[Row, Risk]):
             raise BadInput(f"record {position} is {a_type(value)}", why="a row is expected", fix="pass a dict")
         v, row = self.variables, dict(value)
         answer = v.answer(row.pop(v.outcome, None))
-        key = pseudonym(str(row.pop(v.key, position)), self.secret) if v.key else str(position)
-        site = row.pop(v.site, None) if v.site else None
+        name = name_in(row.pop(v.key, None)) if v.key else None
+        key = str(position) if name is None else pseudonym(name, self.secret)  # an empty cell is not a name
+        site = name_in(row.pop(v.site, None)) if v.site else None
         aside = {name: row.pop(name) for name in v.audited if name in row}
-        return Record(row, key, None if site is None else str(site), protected=aside, label=answer)
+        return Record(row, key, site, protected=aside, label=answer)
 
     def guards(self, phase: str) -> Sequence[Any]:
         if phase == "input":
@@ -147,6 +150,14 @@ class TabularRisk(Adapter[Row, Risk]):
                 f"{counted(len(records) - len(known), 'record has', 'records have')} no '{self.variables.outcome}'",
                 why="a risk is fitted on known outcomes",
                 fix="leave records with an unknown outcome out",
+            )
+        said = [each.label.said for each in known if isinstance(each.label, Answer)]
+        others = other_answers(said, self.variables.event)
+        if len(others) > 1:
+            raise UsageProblem(
+                f"'{self.variables.outcome}' has {len(others)} answers that are not '{self.variables.event}'",
+                why=f"all would count as none: {', '.join(others[:4])}",
+                fix="leave records with an unknown outcome out, and write every other one in one way",
             )
         x = np.asarray(self.variables.matrix(each.payload for each in known))
         y = np.asarray([each.label for each in known], float)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pydantic
 
-from duomo.adapters import Artifact, Finding, Record, find, is_missing
+from duomo.adapters import Artifact, Finding, Record, answer_of, find, is_missing, number_in
 from duomo.errors import GuardRefused
 
 Row = Mapping[str, Any]
@@ -43,7 +43,7 @@ class Variable(pydantic.BaseModel):
         """A cell as a number, or None; a truth value is 1 or 0 only where the range is 0 to 1, or none is known."""
         if isinstance(cell, bool | np.bool_) and (self.low, self.high) not in ((0, 1), (-math.inf, math.inf)):
             return None
-        return number_of(cell)
+        return number_in(cell)
 
     def check(self, row: Row, record: str) -> Iterator[Finding]:
         """Findings about this column of one row."""
@@ -84,6 +84,20 @@ class Variable(pydantic.BaseModel):
 
     def _wrong_unit(self, text: str, record: str) -> Finding:
         return find("UNITS.MISMATCH", text, field=self.name, record=record, fix=f"convert '{self.name}' to {self.unit}")
+
+
+class Answer(float):
+    """1.0 or 0.0, and the cell that says so: of several that are not the event, one may say that nobody knows."""
+
+    said: object
+
+    def __new__(cls, value: float, said: object) -> Answer:
+        made = super().__new__(cls, value)
+        made.said = said
+        return made
+
+    def __getnewargs__(self) -> tuple[float, object]:  # type: ignore[override]
+        return float(self), self.said
 
 
 class Variables(Artifact):
@@ -128,11 +142,8 @@ class Variables(Artifact):
 
     def answer(self, held: object) -> float | None:
         """1.0 where a cell of `outcome` says that it happened, 0.0 where it says otherwise, None where it is empty."""
-        if is_missing(held):
-            return None
-        number = number_of(held)
-        same = str(held).strip().casefold() == self.event.strip().casefold()
-        return float(same or (number is not None and number == number_of(self.event)))
+        said = answer_of(held, self.event)
+        return None if said is None else Answer(said, held)
 
     def check(self, record: Record[Row]) -> Iterator[Finding]:
         """Findings about one record."""
@@ -147,15 +158,6 @@ class Variables(Artifact):
         """Each variable's numbers over a data set."""
         rows = self.matrix(each.payload for each in records)
         return {name: [row[at] for row in rows] for at, name in enumerate(self.names)}
-
-
-def number_of(value: Any) -> float | None:
-    """A cell as a number, or None where it holds none."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _or_nan(number: float | None) -> float:

@@ -12,6 +12,7 @@ from duomo.adapters.findings import Finding, find
 from duomo.adapters.records import Record, Source, pseudonym
 from duomo.adapters.validation import first_of
 from duomo.counting import a_type, with_article
+from duomo.data.cells import name_in
 from duomo.data.times import parse_time
 from duomo.errors import BadInput, nearest
 
@@ -43,13 +44,13 @@ def to_record(layout: RowLayout, value: object, position: int) -> Record[Any]:
             fix=f"duomo adapters show {layout.adapter}",
         )
     row = dict(value)
-    name = row.get(layout.key) if layout.key else None
-    key = str(position) if name is None else str(name)  # an empty cell is not a name
+    name = name_in(row.get(layout.key)) if layout.key else None
+    key = str(position) if name is None else name  # an empty cell is not a name
     if layout.secret is not None and name is not None:
         key = pseudonym(key, layout.secret)
-    group = row.get(layout.group) if layout.group else None
-    if group is not None:
-        group = pseudonym(str(group), layout.secret) if layout.secret is not None else str(group)
+    group = name_in(row.get(layout.group)) if layout.group else None
+    if group is not None and layout.secret is not None:
+        group = pseudonym(group, layout.secret)
     protected = {name: row.pop(name) for name in layout.protected if name in row}
     label = row.pop(layout.label, None) if layout.label else None
     time = parse_time(row.get(layout.time), layout.time, key) if layout.time else None

@@ -60,6 +60,24 @@ def test_pima_by_its_published_split_is_told_as_well_as_by_others_and_sets_keep_
         assert report.metrics[f"net_benefit_{threshold}"] > max(report.metrics[f"net_benefit_of_all_{threshold}"], 0)
 
 
+def test_an_answer_that_is_no_answer_does_not_count_as_none():
+    adapter = TabularRisk(artifacts={"variables": VARIABLES})
+    rows = [{**each, "ill": "yes" if each["ill"] else "no"} for each in patients(60)]
+    said = TabularRisk(artifacts={"variables": VARIABLES.model_copy(update={"event": "yes"})})
+    said.fit(said.records([*rows, {**rows[0], "ill": "No "}]))
+    with pytest.raises(UsageProblem, match=r"'ill' has 2 answers that are not 'yes'[\s\S]*lost to follow-up, no"):
+        said.fit(said.records([*rows, {**rows[0], "ill": "lost to follow-up"}]))
+    assert [adapter.record({**rows[0], "ill": each}).label for each in (1, True, "1.0", 0, None)] == [1, 1, 1, 0, None]
+
+
+def test_patients_without_a_name_are_not_one_patient():
+    adapter = TabularRisk(artifacts={"variables": VARIABLES})
+    row = patients(1)[0]
+    nobody = [adapter.record({**row, "patient": each}, at).key for at, each in enumerate((None, float("nan"), ""))]
+    assert nobody == ["0", "1", "2"]
+    assert adapter.record({**row, "patient": 17.0}).key == adapter.record({**row, "patient": "17"}).key
+
+
 def test_the_line_of_calibration_says_which_way_risks_are_wrong():
     rng = np.random.default_rng(0)
     odds = rng.normal(0, 1.5, 20_000)

@@ -117,12 +117,12 @@ def test_columns_without_a_name_are_left_out(thermometer, tmp_path):
 
 
 def test_an_empty_cell_names_nobody():
-    rows = [{"machine": None, "celsius": 70}, {"machine": None, "celsius": 70}]
+    rows = [{"machine": each, "celsius": 70} for each in (None, float("nan"), " ", "NA")]
 
     class Unnamed(Thermometer):
         Input = None
 
-    assert [each.key for each in Unnamed(secret=b"s").records(rows)] == ["0", "1"]
+    assert [each.key for each in Unnamed(secret=b"s").records(rows)] == ["0", "1", "2", "3"]
 
 
 def test_a_column_of_another_name_than_its_field_is_read():
