@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import time
 import tomllib
@@ -41,6 +42,7 @@ CPU_FACTOR, CPU_S = 4, 5
 """A child may take this many times the processor time of the unchanged run, and so many seconds more."""
 WALL_S, WALL_FACTOR = 120.0, 20
 """A child that waits for something that never comes is ended after this, or after so many times the unchanged run."""
+OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGKILL)
 FORK = multiprocessing.get_context("fork")
 
 
@@ -63,12 +65,19 @@ class Report(NamedTuple):
     target: Target
     num: int
     survivors: list[Mutant]
+    timed_out: list[Mutant]
+    """Changes that ended at a limit of time: most loop for ever, but a slow machine ends one like this too."""
     seconds: float
 
     @property
+    def num_killed(self) -> int:
+        """Changes that a test failed on; one that ran out of time is not among them."""
+        return self.num - len(self.survivors) - len(self.timed_out)
+
+    @property
     def share(self) -> float:
-        """Share of all changes that were noticed, listed survivors among those that were not."""
-        return 1 - len(self.survivors) / max(1, self.num)
+        """Share of all changes that a test failed on, listed survivors among those that were not noticed."""
+        return self.num_killed / max(1, self.num)
 
     @property
     def stale(self) -> list[dict[str, str]]:
@@ -117,30 +126,32 @@ def report(target: Target, jobs: int, only: set[str] | None = None) -> Report:
     source = (ROOT / target.path).read_text("utf-8")
     unchanged = compile(source, target.path, "exec", dont_inherit=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    if not _passes(target, unchanged, cpu_s=600, wall_s=600, verbose=True):
+    if _ended(target, unchanged, cpu_s=600, wall_s=600, verbose=True) != 0:
         raise SystemExit(f"the tests of {target.name} fail before anything is changed")
     wall_s = max(WALL_S, WALL_FACTOR * (time.perf_counter() - start))
     cpu_s = CPU_FACTOR * (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before) + CPU_S
     made = [each for each in mutants(source, target.path) if only is None or str(each) in only]
-    survivors = []
+    survivors, timed_out = [], []
     with ThreadPoolExecutor(jobs) as threads:
-        passed = threads.map(lambda mutant: _passes(target, mutant.code, cpu_s, wall_s), made)
-        for mutant, survived in zip(made, passed, strict=True):
-            if survived:
+        ends = threads.map(lambda mutant: _ended(target, mutant.code, cpu_s, wall_s), made)
+        for mutant, end in zip(made, ends, strict=True):
+            if end == 0:
                 survivors.append(mutant)
                 print(f"  not noticed  {target.path}:{mutant}", file=sys.stderr, flush=True)
-    return Report(target, len(made), survivors, time.perf_counter() - start)
+            elif end in OUT_OF_TIME:
+                timed_out.append(mutant)
+    return Report(target, len(made), survivors, timed_out, time.perf_counter() - start)
 
 
-def _passes(target: Target, code: CodeType, cpu_s: float, wall_s: float, *, verbose: bool = False) -> bool:
-    """Whether the tests pass in a child that has this code."""
+def _ended(target: Target, code: CodeType, cpu_s: float, wall_s: float, *, verbose: bool = False) -> int | None:
+    """Run the tests in a child that has this code; 0 where they pass, minus the signal that ended it otherwise."""
     child = FORK.Process(target=_run, args=(target, code, cpu_s, verbose))
     child.start()
     child.join(wall_s)
     if child.is_alive():
         child.kill()
         child.join()
-    return child.exitcode == 0
+    return child.exitcode
 
 
 def _run(target: Target, code: CodeType, cpu_s: float, verbose: bool) -> None:
@@ -183,10 +194,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         only = {each for row in again if row["name"] == target.name for each in row["survivors"]} if again else None
         found = report(target, chosen.jobs, only)
         unlisted = [each for each in found.survivors if not any(_is(listed, each) for listed in target.unseen)]
-        num_killed = found.num - len(found.survivors)
-        print(f"{target.name}: {num_killed} of {found.num} noticed ({found.share:.1%}), {found.seconds:.0f} s")
+        print(
+            f"{target.name}: a test fails on {found.num_killed} of {found.num} ({found.share:.1%}), "
+            f"{len(found.timed_out)} more ran out of time, {found.seconds:.0f} s"
+        )
         for mutant in unlisted:
             print(f"  survived  {target.path}:{mutant}")
+        for mutant in found.timed_out:
+            print(f"  ran out of time  {target.path}:{mutant}")
         stale = found.stale if only is None else []
         for listed in stale:
             print(f"  listed as unseen, but noticed or gone: {listed['in']}: {listed['before']}  →  {listed['after']}")
@@ -196,10 +211,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "name": target.name,
                 "module": target.module,
                 "mutants": found.num,
-                "killed": num_killed,
+                "killed": found.num_killed,
                 "share": round(found.share, 4),
                 "unseen": len(found.survivors) - len(unlisted),
                 "seconds": round(found.seconds, 1),
+                "timed_out": [str(mutant) for mutant in found.timed_out],
                 "survivors": [str(mutant) for mutant in unlisted],
             }
         )
