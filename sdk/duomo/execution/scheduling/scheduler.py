@@ -46,8 +46,10 @@ class Batch:
 
     entries: tuple[Entry, ...]
     worker: int = 0
-    tries: int = 0
-    """How often a worker died with it, or a single item was tried."""
+    deaths: int = 0
+    """How often a worker died with it, or with the batch that it is a part of."""
+    is_retry: bool = False
+    """Its one item raised, and is tried once more."""
     alone: bool = False
     """A worker that held it died: the next must hold nothing else, or the wrong batch would be blamed."""
     cost: int = 0
@@ -259,9 +261,9 @@ class Scheduler:
         """Note that a batch raised as a whole."""
         if len(batch.entries) > 1:
             self._halve(batch)
-        elif error.type in self.policy.retryable and batch.tries == 0:
+        elif error.type in self.policy.retryable and not batch.is_retry:
             self.counts.retries += 1
-            self._again(dataclasses.replace(batch, tries=1))
+            self._again(dataclasses.replace(batch, is_retry=True))
         else:
             self._conclude(batch.entries[0], ItemResult(error=error))
 
@@ -273,18 +275,19 @@ class Scheduler:
         if len(batch.entries) > 1:
             self._halve(batch)
         else:
-            self.fail(dataclasses.replace(batch, tries=1), error)
+            self._conclude(batch.entries[0], ItemResult(error=error))
 
     def lost(self, batch: Batch, why: str = "", traceback: str = "") -> None:
         """Note that a worker died with a batch: try it once more, then halve it until the culprit stands alone."""
         self.counts.lost += 1
-        if batch.tries == 0:
-            self._again(dataclasses.replace(batch, tries=1, alone=True))
+        batch = dataclasses.replace(batch, deaths=batch.deaths + 1, alone=True)
+        if batch.deaths == 1:
+            self._again(batch)
         elif len(batch.entries) > 1:
             self._halve(batch)
         else:
             died = WorkerLost(
-                f"item {batch.entries[0].id} ended its worker {counted(batch.tries + 1, 'time')}",
+                f"item {batch.entries[0].id} ended its worker {counted(batch.deaths, 'time')}",
                 why=why or "the process died (a crash in native code, or the system took its memory)",
                 fix="run this item alone with executor='inline' to see the crash",
             )
@@ -337,7 +340,7 @@ class Scheduler:
         middle = len(batch.entries) // 2
         for entries in (batch.entries[:middle], batch.entries[middle:]):
             half = self._batch(entries, [self._costs[entry.index] for entry in entries])
-            self._again(dataclasses.replace(half, tries=batch.tries, alone=batch.alone))
+            self._again(dataclasses.replace(half, deaths=batch.deaths, alone=batch.alone))
 
     def _again(self, batch: Batch) -> None:
         (self._suspects if batch.alone else self._redo).append(batch)

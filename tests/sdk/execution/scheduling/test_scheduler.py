@@ -458,7 +458,7 @@ def test_an_item_costs_one_unless_it_is_said():
     scheduler = Scheduler(Policy())
     scheduler.offer(entry(0))
     batch = scheduler.next_batch()
-    assert (batch.cost, batch.padded, batch.tries, batch.alone) == (1, 1, 0, False)
+    assert (batch.cost, batch.padded, batch.deaths, batch.alone) == (1, 1, 0, False)
     assert scheduler.room[1] == Policy().window_bytes, "and has no bytes"
 
 
@@ -474,11 +474,11 @@ def test_a_batch_that_died_runs_again_whole_and_alone():
     other = scheduler.next_batch(1, idle=False)
     assert other.entries[0].index == 4, "a worker with something to do is given no suspect"
     again = scheduler.next_batch(2)
-    assert (again.entries, again.alone, again.tries) == (first.entries, True, 1)
+    assert (again.entries, again.alone, again.deaths) == (first.entries, True, 1)
     scheduler.lost(again)
     halves = [scheduler.next_batch(), scheduler.next_batch()]
     assert [[each.index for each in half.entries] for half in halves] == [[0, 1], [2, 3]]
-    assert all(half.alone and half.tries == 1 for half in halves)
+    assert all(half.alone and half.deaths == 2 for half in halves)
     assert scheduler.next_batch() is None
 
 
@@ -493,6 +493,27 @@ def test_an_item_alone_is_named_at_its_second_death(why, said):
     assert result.error.what == "item cat.jpg ended its worker 2 times"
     assert result.error.why.startswith(said)
     assert result.error.traceback == "a traceback"
+
+
+def test_an_item_that_was_tried_again_may_lose_a_worker_once_too():
+    scheduler = Scheduler(Policy())
+    fill(scheduler, [1])
+    scheduler.fail(scheduler.next_batch(), problem("TimeoutError"))
+    scheduler.lost(scheduler.next_batch())
+    assert not scheduler.can_emit, "it ended its worker once: something else may have"
+    scheduler.fail(scheduler.next_batch(), problem("TimeoutError"))
+    [(_, result)] = scheduler.emit()
+    assert result.error.what == "TimeoutError happened", "and it is not tried a third time for being slow"
+
+
+def test_the_deaths_of_a_batch_are_counted_for_its_items():
+    scheduler = Scheduler(Policy())
+    fill(scheduler, [1] * 2)
+    for _ in range(2):
+        scheduler.lost(scheduler.next_batch())
+    scheduler.lost(scheduler.next_batch())
+    [(_, result)] = scheduler.emit()
+    assert "ended its worker 3 times" in result.error.what
 
 
 @pytest.mark.parametrize(("said", "is_suspect"), [({}, True), ({"suspect": True}, True), ({"suspect": False}, False)])
@@ -510,7 +531,7 @@ def test_a_suspect_that_is_given_back_stays_one():
     scheduler.give_back(scheduler.next_batch(), suspect=False)
     assert scheduler.next_batch(idle=False) is None
     batch = scheduler.next_batch()
-    assert (batch.alone, batch.tries) == (True, 1)
+    assert (batch.alone, batch.deaths) == (True, 1)
 
 
 # Memory runs out
