@@ -1,4 +1,4 @@
-"""Write sdk/duomo/typed.pyi from the tasks: what a type checker knows of `run`, `load` and the runner of each."""
+"""Write sdk/duomo/typed.pyi from the tasks: what a type checker knows of `run`, `load`, `Client` and each runner."""
 
 import types
 import typing
@@ -13,20 +13,21 @@ from duomo.tasks import CORE_TASKS
 from duomo.tasks.aliases import aliases_of
 
 PAGE = Path(__file__).parents[1] / "sdk" / "duomo" / "typed.pyi"
-HEAD = '''"""`load` and `run` with the types of each task's options and result."""
+HEAD = '''"""`load`, `run` and `Client` with the types of each task's options and result."""
 
 # Made by docs/make_types.py; `make docs` writes it again.
 # ruff: noqa
 # mypy: disable-error-code="override"
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from os import PathLike
 from typing import Any, Literal, Required, TypedDict, TypeVar, Unpack, overload
 
 from duomo import tasks
+from duomo.client.client import Client as _Client
 from duomo.outcome import Outcome
-from duomo.keywords import LoadOptions, MapOptions, RunOptions, SubmitOptions
+from duomo.keywords import AskOptions, LoadOptions, MapOptions, RunOptions, SubmitOptions
 from duomo.runner import Runner
 from duomo.tasks.base import Result, Task
 
@@ -39,6 +40,7 @@ class {name}Options(TypedDict, total=False):
 class _{name}Run({name}Options, RunOptions, total=False): ...
 class _{name}Map({name}Options, MapOptions, total=False): ...
 class _{name}Submit({name}Options, SubmitOptions, total=False): ...
+class _{name}Ask({name}Options, AskOptions, total=False): ...
 
 class {name}Runner(Runner[{result}]):
     def __call__(self, item: object, **options: Unpack[{name}Options]) -> {result}: ...
@@ -67,17 +69,40 @@ def run(task: type[Task[Any, Any, R]], item: object, /, **options: Unpack[RunOpt
 @overload
 def run(task: str, item: object, /, **options: Unpack[RunOptions]) -> Result: ...
 """
+# As `run`: a task of a plugin that has options is asked through `duomo.client.Client`, which knows of none.
+CLIENT = """
+class Client(_Client):"""
+ASK = """
+    @overload
+    def run(self, task: {task}, item: object, /, **options: Unpack[_{name}Ask]) -> {result}: ..."""
+ANY_ASK = """
+    @overload
+    def run(self, task: type[Task[Any, Any, R]], item: object, /, **options: Unpack[AskOptions]) -> R: ...
+    @overload
+    def run(self, task: str, item: object, /, **options: Unpack[AskOptions]) -> Result: ...
+"""
+MAP = """
+    @overload
+    def map(
+        self, task: {task}, items: Iterable[object], /, **options: Unpack[{name}Options]
+    ) -> Iterator[Outcome[{result}]]: ..."""
+ANY_MAP = """
+    @overload
+    def map(self, task: type[Task[Any, Any, R]], items: Iterable[object], /) -> Iterator[Outcome[R]]: ...
+    @overload
+    def map(self, task: str, items: Iterable[object], /) -> Iterator[Outcome[Result]]: ...
+"""
 
 
 def page() -> str:
     """Make the whole file."""
     parts = [parts_of(spec) for spec in CORE_TASKS]
-    runners, loads, runs = ("".join(each[at] for each in parts) for at in range(3))
-    return HEAD + runners + loads + ANY_LOAD + runs + ANY_RUN
+    runners, loads, runs, asks, maps = ("".join(each) for each in zip(*parts, strict=True))
+    return HEAD + runners + loads + ANY_LOAD + runs + ANY_RUN + CLIENT + asks + ANY_ASK + maps + ANY_MAP
 
 
-def parts_of(spec: TaskSpec) -> tuple[str, str, str]:
-    """Make the classes of one task, and its overloads of `load` and `run`."""
+def parts_of(spec: TaskSpec) -> list[str]:
+    """Make the classes of one task, and its overloads of `load`, `run`, `Client.run` and `Client.map`."""
     task = resolve(spec.target)
     name = task.__name__
     literals = ", ".join(f'"{each}"' for each in (spec.name, *aliases_of(spec.name)))
@@ -87,7 +112,7 @@ def parts_of(spec: TaskSpec) -> tuple[str, str, str]:
         "result": f"tasks.{task.Result.__name__}",
         "options": "\n".join(f"    {each}" for each in options_of(task.Options)) or "    ...",
     }
-    return RUNNER.format(**words), LOAD.format(**words), RUN.format(**words)
+    return [each.format(**words) for each in (RUNNER, LOAD, RUN, ASK, MAP)]
 
 
 def options_of(options: type[pydantic.BaseModel]) -> list[str]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from duomo.adapters.adapter import Adapter as Adapter
     from duomo.adapters.adapting import adapt as adapt
     from duomo.catalog import Catalog as Catalog, default_catalog as default_catalog
-    from duomo.client.client import Client as Client
     from duomo.errors import BadInput as BadInput, DuomoError as DuomoError
     from duomo.execution.base import FLUSH as FLUSH, Executor as Executor
     from duomo.execution.resuming.store import RunStore as RunStore
@@ -58,7 +57,7 @@ if TYPE_CHECKING:
     from duomo.training.fitting import finetune as finetune
     from duomo.training.pretraining import pretrain as pretrain
     from duomo.training.recipe import Recipe as Recipe
-    from duomo.typed import load as load, run as run
+    from duomo.typed import Client as Client, load as load, run as run
     from duomo.weights import WeightsRef as WeightsRef
     from duomo.writers.frame import frame as frame
 
@@ -68,7 +67,6 @@ face(
         "duomo.adapters.adapter": "Adapter",
         "duomo.adapters.adapting": "adapt",
         "duomo.catalog": "Catalog default_catalog",
-        "duomo.client.client": "Client",
         "duomo.errors": "BadInput DuomoError",
         "duomo.execution.base": "FLUSH Executor",
         "duomo.execution.resuming.store": "RunStore",
@@ -85,7 +83,7 @@ face(
         "duomo.training.fitting": "finetune",
         "duomo.training.pretraining": "pretrain",
         "duomo.training.recipe": "Recipe",
-        "duomo.typed": "load run",
+        "duomo.typed": "Client load run",
         "duomo.weights": "WeightsRef",
         "duomo.writers.frame": "frame",
     },

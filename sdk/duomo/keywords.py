@@ -1,4 +1,4 @@
-"""The keywords of `load`, `run`, `Runner.map` and `Runner.submit`; those functions describe them."""
+"""The keywords of `load`, `run`, `Runner.map`, `Runner.submit` and `Client.run`; those functions describe them."""
 
 from __future__ import annotations
 
@@ -54,10 +54,15 @@ class MapOptions(TypedDict, total=False):
     progress: Progress
 
 
-class SubmitOptions(TypedDict, total=False):
-    """The keywords of `Runner.submit` beside the options of the task."""
+class AskOptions(TypedDict, total=False):
+    """The keywords of `Client.run` beside the options of the task."""
 
     deadline_s: float | None
+
+
+class SubmitOptions(AskOptions, total=False):
+    """The keywords of `Runner.submit` beside the options of the task."""
+
     caller: str
 
 

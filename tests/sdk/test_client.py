@@ -107,6 +107,8 @@ def test_items_are_read_as_they_are_needed(client):
     ("ask", "kind"),
     [
         (lambda client: client.run("text-classification", "x", topk=1), errors.BadOption),
+        (lambda client: client.run("text-classification", "x", task="translate"), errors.BadOption),  # as of Whisper
+        (lambda client: client.map("text-classification", ["x"], items=3), errors.BadOption),
         (lambda client: client.run("text-clasification", "x"), errors.UnknownTask),
         (lambda client: client.run("fill-mask", "x"), errors.UnknownTask),
         (lambda client: client.run("text-classification", ""), errors.InputUnreadable),

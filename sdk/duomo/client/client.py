@@ -62,10 +62,10 @@ class Client:
             return {each["task"]: each["model"] for each in found["tasks"]}
 
     @overload
-    def run(self, task: AnyTask[R], item: object, *, deadline_s: float | None = ..., **options: object) -> R: ...
+    def run(self, task: AnyTask[R], item: object, /, *, deadline_s: float | None = ..., **options: object) -> R: ...
     @overload
-    def run(self, task: str, item: object, *, deadline_s: float | None = ..., **options: object) -> Result: ...
-    def run(self, task: str | AnyTask[R], item: object, *, deadline_s: float | None = None, **options: object) -> R:
+    def run(self, task: str, item: object, /, *, deadline_s: float | None = ..., **options: object) -> Result: ...
+    def run(self, task: str | AnyTask[R], item: object, /, *, deadline_s: float | None = None, **options: object) -> R:
         """Run one item; gives the task's own result class.
 
         Args:
@@ -89,10 +89,10 @@ class Client:
         return line.outcome(0, "0").unwrap()
 
     @overload
-    def map(self, task: AnyTask[R], items: Iterable[object], **options: object) -> Iterator[Outcome[R]]: ...
+    def map(self, task: AnyTask[R], items: Iterable[object], /, **options: object) -> Iterator[Outcome[R]]: ...
     @overload
-    def map(self, task: str, items: Iterable[object], **options: object) -> Iterator[Outcome[Result]]: ...
-    def map(self, task: str | AnyTask[R], items: Iterable[object], **options: object) -> Iterator[Outcome[R]]:
+    def map(self, task: str, items: Iterable[object], /, **options: object) -> Iterator[Outcome[Result]]: ...
+    def map(self, task: str | AnyTask[R], items: Iterable[object], /, **options: object) -> Iterator[Outcome[R]]:
         """Run many items, read lazily; one `Outcome` each, in the order of the input.
 
         A bad item becomes an outcome with an error and costs no other its result. Items whose answer was lost with

@@ -37,3 +37,9 @@ with duomo.load(ImageClassification, "vision/efficientnet-lite0", device="cpu") 
     for shown in look.map(["cat.jpg"], store="cats.duomo"):
         if shown.error is None:
             print(shown.result.top.name)
+
+with duomo.Client("http://localhost:8000") as client:
+    assert_type(client.run("image-classification", "cat.jpg", top_k=3, deadline_s=2), Classification)
+    assert_type(client.run(ImageClassification, "cat.jpg"), Classification)
+    assert_type(client.map("ner", ["Ada met Bob"]), Iterator[duomo.Outcome[Entities]])
+    assert_type(client.run("automatic-speech-recognition", "call.wav", task="translate"), Transcript)

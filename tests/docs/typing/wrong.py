@@ -26,3 +26,9 @@ with duomo.load("zero-shot-classification") as classify:
             outcome.result.spans  # wrong
         else:
             outcome.result.top  # mypy
+
+with duomo.Client("http://localhost:8000") as client:
+    client.run("image-classification", "cat.jpg", topk=3)  # wrong
+    client.run(ImageClassification, "cat.jpg").spans  # wrong
+    client.map("image-classification", ["cat.jpg"], top_k="3")  # wrong
+    client.map("image-classification", "cat.jpg", deadline_s=2)  # wrong
