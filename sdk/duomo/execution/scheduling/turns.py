@@ -119,5 +119,4 @@ class Turns:
             del self._callers[mark.caller]
         if not self._callers:  # nobody waits, so nobody is owed anything
             self.now = self._running = 0.0
-            self.due = 0
             self._early.clear()

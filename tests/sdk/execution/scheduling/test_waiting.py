@@ -172,6 +172,24 @@ def test_by_age_alone_those_that_do_not_fit_stay():
     assert items.num == 0
 
 
+@pytest.mark.parametrize(("num", "taken"), [(7, [0, 8]), (8, [0])])
+def test_by_age_alone_no_more_than_eight_are_passed(num, taken):
+    items = aged((60, 0.0), *[(50 + each, 1.0) for each in range(num)], (10, 2.0))
+    assert items.cut_oldest(builder(limit=100)) == taken
+
+
+def test_what_is_taken_by_age_makes_room():
+    items = aged((7, 0.0), (5, 1.0), (9, 2.0), (4, 2.5))
+    assert items.remove(0, 7)
+    assert items.cut_oldest(builder(max_items=2)) == [1, 2]
+    items.add(4, 5, 3.0)
+    items.add(5, 5, 4.0)
+    assert items.cut_oldest(builder(max_items=3)) == [3, 4, 5]
+    items.add(6, 8, 5.0)
+    assert items.cut(Recording()) == [6]
+    assert items.num == 0
+
+
 @given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 9)), min_size=1, max_size=60), st.integers(1, 9))
 def test_by_age_alone_the_oldest_come_first(pairs, most):
     items = aged(*pairs)
