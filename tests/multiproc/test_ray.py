@@ -269,6 +269,18 @@ def test_a_cluster_that_is_not_up_in_time_is_no_mistake_of_duomo(monkeypatch):
     assert caught.value.why == "The current node timed out during startup."
 
 
+def test_ray_is_told_to_print_nothing_between_results(monkeypatch):
+    from duomo.execution.pools.cluster import connect
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda *_, **__: None)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    worker = ray._private.worker  # private, decision 13: Ray has no public switch
+    monkeypatch.setattr(worker, "_worker_logs_enabled", True)  # private, as above
+    assert connect(None)
+    assert not worker._worker_logs_enabled  # private, as above
+
+
 def test_without_ray_the_executor_says_what_to_install():
     catalog = fake_catalog()
     spec = catalog.executor("ray")
