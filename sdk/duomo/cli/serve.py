@@ -86,6 +86,7 @@ def _kind(value: object) -> str:
 @click.option("--no-token", is_flag=True, help="Let in anybody who reaches the address.")
 @click.option("--host-name", "hosts", multiple=True, help="A name the server goes by; may be given again.")
 @click.option("--allow-origin", "origins", multiple=True, help="A page of another server that may call this one.")
+@click.option("--root-path", default="", metavar="PATH", help="The path of this server that a proxy takes away.")
 @click.option("-x", "--executor", default="inline", show_default=True, help="Where models run.")
 @click.option("-d", "--device", default="auto", show_default=True, help="cpu, cuda:0, …")
 @click.option("--devices", default=None, help="The number of devices, or their names.")
@@ -207,6 +208,7 @@ def _run(made: Starlette, address: socket.socket, given: dict[str, Any], verbose
         timeout_graceful_shutdown=given["stop_after"],
         timeout_keep_alive=30,
         http=BoundedProtocol,
+        root_path="/".join(["", *filter(None, given["root_path"].split("/"))]),
         ws_max_size=given["max_body"],
         server_header=False,
         date_header=False,

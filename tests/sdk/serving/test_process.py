@@ -295,12 +295,14 @@ def test_check_loads_everything_and_ends():
 
 
 def test_every_request_is_a_line_of_the_log(tmp_path):
+    """Also under a path that a proxy takes away, which the description names."""
     log = tmp_path / "log.jsonl"
-    with FakeServer(TASK, "--log", str(log)) as server:
+    with FakeServer(TASK, "--log", str(log), "--root-path", "/ai/") as server:
         server.post(ONE, {"input": "secret"}, x_request_id="mine")
         server.get("/livez")
+        assert json.loads(server.get("/openapi.json")[1])["servers"] == [{"url": "/ai"}]
         server.end()
-    first, second = (json.loads(line) for line in log.read_text("utf-8").splitlines())
+    first, second, _ = (json.loads(line) for line in log.read_text("utf-8").splitlines())
     assert (first["id"], first["task"], first["status"]) == ("mine", TASK, 200)
     assert second["route"] == "/livez"
     assert "secret" not in log.read_text("utf-8")
