@@ -4,7 +4,8 @@ CLIP: Radford et al. 2021, https://arxiv.org/abs/2103.00020. A softmax over the 
 ALIGN, AltCLIP, Chinese CLIP and MetaCLIP 2.
 SigLIP: Zhai et al. 2023, https://arxiv.org/abs/2303.15343. A sigmoid for each label on its own, so that the
 scores need not sum to 1; its texts are always padded to the full length, as in training.
-SigLIP 2: Tschannen et al. 2025, https://arxiv.org/abs/2502.14786. The same; its images keep their shape, as patches.
+SigLIP 2: Tschannen et al. 2025, https://arxiv.org/abs/2502.14786. The same, on texts without capitals, which those of a
+fixed size say in tokenizer_config.json to a class that does not look (big_vision#166); the others take images in patches.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class DualEncoder(Space[Any, Any]):
         self.tokenizer = tokenizer
         self.prepared = Preparation(image_processor)
         self.is_siglip = network.config.model_type in ("siglip", "siglip2")
+        self.is_lower = self.is_siglip and bool(tokenizer.init_kwargs.get("do_lower_case"))
         text = network.config.text_config
         unused = text.pad_token_id + 1 if network.config.model_type == "altclip" else 0  # XLM-R counts from there
         self.max_tokens: int = text.max_position_embeddings - unused
@@ -67,7 +69,8 @@ class DualEncoder(Space[Any, Any]):
 
     def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
         padding = "max_length" if self.is_siglip else "longest"
-        tokens = self.tokenizer(list(texts), padding=padding, max_length=self.max_tokens, return_tensors="pt")
+        read = [text.lower() for text in texts] if self.is_lower else list(texts)
+        tokens = self.tokenizer(read, padding=padding, max_length=self.max_tokens, return_tensors="pt")
         if tokens["input_ids"].shape[1] > self.max_tokens:
             raise InputTooLong(
                 f"a text of {tokens['input_ids'].shape[1]} tokens is too long for this model",

@@ -135,6 +135,16 @@ def test_siglip_scores_are_the_sigmoids_of_the_bare_model_on_texts_padded_to_ful
     assert [label.score for label in result.labels] == sorted(expected.tolist(), reverse=True)
 
 
+def test_siglip_reads_no_capitals_where_its_folder_says_so(siglip_folder, tmp_path):
+    """SigLIP 2 of a fixed size is a SigLIP with the tokenizer of Gemma, which takes no notice (big_vision#166)."""
+    folder = shutil.copytree(siglip_folder, tmp_path / "siglip2")
+    said = folder / "tokenizer_config.json"
+    said.write_text(json.dumps(json.loads(said.read_text()) | {"do_lower_case": True}))
+    for kind, is_alike in ((siglip_folder, False), (folder, True)):
+        with duomo.load("multimodal-embedding", f"dir:{kind}", device="cpu") as embed:
+            assert np.allclose(embed("A Red CAR").array, embed("a red car").array) is is_alike
+
+
 def test_siglip2_scores_are_the_sigmoids_of_the_bare_model_on_patches(siglip2_folder, pictures):
     bare = Siglip2Model.from_pretrained(siglip2_folder).eval()
     processor = Siglip2ImageProcessor.from_pretrained(siglip2_folder)
