@@ -243,6 +243,22 @@ def test_a_foreign_word_or_two_in_english_stop_nothing(speller, text, mended):
     assert speller(text).text == mended
 
 
+@pytest.mark.embedded
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("The teacher's pet ate the dog's bone, yesterday's news and the boss's lunch.", None),
+        ("The startup’s cafe’s children’s menu; y'all can ask ma'am at 5 o'clock.", None),
+        ("The goverment's plan, the goverment’s too.", "The government's plan, the government’s too."),
+        ("I dont think she dosn't, he dosn’t, they were'nt.", "I don't think she doesn't, he doesn’t, they weren't."),
+    ],
+)
+def test_an_apostrophe_stays_where_it_is_right_and_comes_where_it_was_left_out(
+    speller: Any, text: str, mended: str | None
+) -> None:
+    assert speller(text).text == (mended or text)
+
+
 @pytest.mark.equals("the package's own look-up, the same words", "spelling-correction")
 @pytest.mark.embedded
 def test_words_are_those_of_the_package(speller: Any) -> None:

@@ -1,7 +1,8 @@
 """SymSpell: misspelt English words corrected, by a list of words and how often each is used.
 
 Source: Garbe, https://github.com/wolfgarbe/SymSpell; the package ``symspellpy`` and its list of 82,765 words (MIT). A
-word that is not in the list becomes the most frequent one of those that are nearest; words beside it are not looked at.
+word that is not in the list becomes the most frequent one of those that are nearest, or itself with its apostrophe;
+words beside it are not looked at.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ WORD = regex.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 """By `regex`: to `re` an accent that is a character of its own ends a word, and what is left of it would be mended."""
 NO_WORD = re.compile(r"[\d_@/\\]|\w\.\w")
 """What is in addresses, names of files and identifiers: they are left as they are, all from space to space."""
+APOSTROPHE = re.compile("['’]")
+BEHIND = frozenset("s ll ve d re m".split())
+"""What stands behind an apostrophe at the end of a word of its own."""
 LEAST = 3
 """Letters: shorter words have too many neighbours."""
 EDITS = 2
@@ -114,17 +118,27 @@ class Spelling(Model[Text, Corrected]):
 
     def _is_left_alone(self, word: str, before: str) -> bool:
         """Short words, names, abbreviations, and words of other scripts."""
-        if len(word) < LEAST or not word.isascii():
+        first = APOSTROPHE.split(word)[0]
+        if len(word) < LEAST or not APOSTROPHE.sub("", word).isascii():
             return True
         if word.islower():
             return False
-        return not (word.istitle() and END.search(before[-20:]))
+        return not (first.istitle() and END.search(before[-20:]))
 
     def _mended(self, word: str, edits: int) -> str:
-        near = self.words.lookup(word.lower().replace("’", "'"), Verbosity.TOP, max_edit_distance=edits)
-        if not near or near[0].distance == 0:
+        plain = APOSTROPHE.sub("'", word.lower())
+        near = self.words.lookup(plain, Verbosity.CLOSEST, max_edit_distance=edits)
+        if near and near[0].distance == 0:
             return word
-        after: str = near[0].term
+        mark = APOSTROPHE.search(word)
+        if mark and word[mark.end() :].lower() in BEHIND:  # the list has next to no teacher's, but many teachers
+            noun = word[: mark.start()]
+            return (self._mended(noun, edits) if len(noun) >= LEAST else noun) + word[mark.start() :]
+        # Of the nearest, don't for dont, and else the most frequent.
+        after = next((each.term for each in near if each.term.replace("'", "") == plain), near[0].term if near else "")
+        if not after or (mark and "'" not in after):
+            return word
+        after = after.replace("'", mark[0]) if mark else after
         return after.capitalize() if word[0].isupper() else after
 
 
