@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import regex
 import torch
 from tokenizers import Encoding
 from torch import Tensor
@@ -31,6 +32,10 @@ from duomo_nlp.encoders.rows import Rows
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+UNSPACED = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\u3000-\u303f\uff00-\uffef]"
+)
+"""Letters and marks of languages that put no spaces between words."""
 CANDIDATES = 20
 """Starts and ends that are joined in each window, as in BERT's own evaluation."""
 
@@ -109,17 +114,20 @@ class QuestionAnswering(Encoder[Question, Answers]):
         best: dict[tuple[int, int], float] = {}
         for encoding, row in zip(encodings, rows, strict=True):
             for score, first, last in _spans(encoding, row, options.max_answer_tokens):
-                place = _trimmed(features["context"], *_in_words(encoding, first, last))
+                place = _trimmed(features["context"], *_in_words(features["context"], encoding, first, last))
                 if place[0] == place[1]:
                     continue  # white space is not an answer
                 best[place] = max(best.get(place, 0.0), float((score - norm).exp()))
         return sorted(((score, *place) for place, score in best.items() if score > none), key=lambda each: -each[0])
 
 
-def likeliest(encoding: Encoding, row: Tensor, options: QuestionAnsweringOptions) -> tuple[int, int] | None:
+def likeliest(
+    context: str, encoding: Encoding, row: Tensor, options: QuestionAnsweringOptions
+) -> tuple[int, int] | None:
     """Start and end of the answer that the model would give, in characters of a context of one window; None for none.
 
     Args:
+        context: that may hold the answer.
         encoding: (L,) of question and context.
         row: (L, 2), logits of start and end.
         options: of the task.
@@ -127,7 +135,7 @@ def likeliest(encoding: Encoding, row: Tensor, options: QuestionAnsweringOptions
     best = next(_spans(encoding, row, options.max_answer_tokens), None)
     if best is None or (options.may_abstain and best[0] <= row[none_place(encoding)].sum()):
         return None
-    return _in_words(encoding, *best[1:])
+    return _in_words(context, encoding, *best[1:])
 
 
 def none_place(encoding: Encoding) -> int:
@@ -157,10 +165,16 @@ def _spans(encoding: Encoding, row: Tensor, longest: int) -> Iterator[tuple[Tens
         yield value, start + first, start + last
 
 
-def _in_words(encoding: Encoding, first: int, last: int) -> tuple[int, int]:
+def _in_words(context: str, encoding: Encoding, first: int, last: int) -> tuple[int, int]:
     """Characters of the context from the start of the first token's word to the end of the last one's."""
-    begin, finish = (_word(encoding, at) or encoding.offsets[at] for at in (first, last))
-    return begin[0], finish[1]
+    begin, finish = encoding.offsets[first][0], encoding.offsets[last][1]
+    least, most = (_word(encoding, at) or encoding.offsets[at] for at in (first, last))
+    # To SentencePiece all that stands between two spaces is a word: in Chinese a sentence, or the whole context.
+    while begin > least[0] and not UNSPACED.search(context[begin - 1 : begin + 1]):
+        begin -= 1
+    while finish < most[1] and not UNSPACED.search(context[finish - 1 : finish + 1]):
+        finish += 1
+    return begin, finish
 
 
 def _trimmed(context: str, start: int, end: int) -> tuple[int, int]:

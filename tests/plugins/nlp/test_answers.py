@@ -194,3 +194,13 @@ def test_an_empty_context_is_an_error_of_its_item(runner: duomo.Runner[Any]) -> 
     bad, good = runner.map([(QUESTION, ""), (QUESTION, CONTEXT)])
     assert "this text is empty" in bad.error.what
     assert good.ok
+
+
+@pytest.mark.parametrize("context", ["東京都に行く大阪に行く。", "阪に行くLondon東京", "行く 東京都 大阪"])
+def test_an_answer_in_a_script_without_spaces_is_not_all_of_it(checkpoint: Make, context: str) -> None:
+    """To XLM-R and RoBERTa all that stands between spaces or marks is one word."""
+    folder = checkpoint("xlm-roberta", AutoModelForQuestionAnswering)
+    answers = duomo.load("question-answering", f"dir:{folder}")({"question": QUESTION, "context": context}, top_k=3)
+    assert len(answers) == 3
+    assert all(each.text == context[each.start : each.end] for each in answers)
+    assert answers[0].score == pytest.approx(max(by_hand(folder, QUESTION, context).values()), abs=1e-6)

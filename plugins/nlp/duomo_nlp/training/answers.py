@@ -90,7 +90,7 @@ class Answers(EncoderTrainer[Question]):
         options = QuestionAnsweringOptions.parse({"may_abstain": self.abstains})
         found = []
         for logits, (_, _, encoding, context) in zip(self._by_row(output, targets), targets, strict=True):
-            place = likeliest(encoding, logits.float(), options)
+            place = likeliest(context, encoding, logits.float(), options)
             found.append(context[place[0] : place[1]] if place else "")
         return found
 
