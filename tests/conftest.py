@@ -38,14 +38,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Set apart what is there until the end, a million objects: no search for garbage looks at them again."""
+    set_apart()
+
+
+def set_apart() -> None:
+    """Set apart what is there until the end, a million objects of libraries: no search for garbage looks at them."""
     gc.collect()
     gc.freeze()
+    imported[0] = len(sys.modules)
+
+
+imported = [0]
+"""How many modules there were when objects were last set apart."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def memory() -> Iterator[None]:
     """Gives back what files of tests leave: models that `duomo.run` keeps, and free memory that glibc holds on to."""
+    if len(sys.modules) > imported[0] + 200:
+        set_apart()
     yield
     if resident_mb() > least_mb[0] + 200:
         if runner := sys.modules.get("duomo.runner"):

@@ -6,6 +6,9 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+MANY = 50_000
+"""So many new objects are worth setting aside: to ask whether a program has frozen some takes a look at all of them."""
+
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
@@ -20,7 +23,7 @@ def uncollected() -> Iterator[None]:
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # what a program has frozen stays so
+        if gc.get_count()[0] > MANY and not gc.get_freeze_count():  # what a program has frozen stays so
             gc.freeze()
             gc.unfreeze()  # into the oldest generation, without a look at each
         gc.enable()

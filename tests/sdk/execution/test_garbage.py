@@ -8,15 +8,18 @@ import pytest
 
 import duomo
 from duomo.cli import cli, main
-from duomo.execution.garbage import uncollected
+from duomo.execution.garbage import MANY, uncollected
 from duomo.testing.fakes import EchoModel, echo_spec, fake_catalog
 
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
-    was = gc.isenabled()
+    was, frozen = gc.isenabled(), gc.get_freeze_count()
+    gc.unfreeze()
     yield
     gc.unfreeze()
+    if frozen:  # what tests/conftest.py has set aside
+        gc.freeze()
     (gc.enable if was else gc.disable)()
 
 
@@ -61,13 +64,24 @@ def test_garbage_that_was_made_within_is_found_afterwards() -> None:
     assert gc.collect() > 0
 
 
-def test_what_a_program_has_frozen_stays_so() -> None:
+@pytest.mark.parametrize("many", [0, MANY + 1])
+def test_what_a_program_has_frozen_stays_so(many: int) -> None:
     gc.enable()
     gc.freeze()
     count = gc.get_freeze_count()
     with uncollected():
-        pass
+        kept = [[] for _ in range(many)]
+    assert len(kept) == many
     assert gc.get_freeze_count() > 0.9 * count > 0, "some die by themselves"
+
+
+def test_what_was_made_in_great_number_is_old_afterwards() -> None:
+    """So no later look at the young goes through all of it."""
+    gc.enable()
+    before = len(gc.get_objects(2))
+    with uncollected():
+        kept: list[list[object]] = [[] for _ in range(2 * MANY)]
+    assert len(gc.get_objects(2)) - before >= len(kept)
 
 
 def test_a_command_ends_without_a_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
