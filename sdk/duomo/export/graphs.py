@@ -41,36 +41,49 @@ def write_onnx(network: PortableNetwork, file: Path, name: str) -> None:
     Raises `ExportRefused` in a line where it cannot be written.
     """
     given = {key: _plain_tensor(each) for key, each in network.example.items()}
-    _write(network, given, network.varying, file, name)
-    if any(network.varying.values()) and not _takes_more_rows(file, given):
-        _write(network, {key: each[:1] for key, each in given.items()}, {}, file, name)
+    with _refusing(name):
+        program = _traced(network, given, network.varying)
+        asked = any(network.varying.values())
+        fixed = asked and not program.range_constraints  # no size is a symbol, whatever the inputs' sizes say
+        if not fixed:
+            _save(program, network, file)
+            fixed = asked and not _takes_more_rows(file, given)
+        if fixed:
+            _save(_traced(network, {key: each[:1] for key, each in given.items()}, {}), network, file)
     if file.stat().st_size > MOST_BYTES:
         raise ExportRefused(f"'{name}' is too large", why="one file of ONNX holds 2 GB", fix="export a smaller model")
 
 
-def _write(
-    network: PortableNetwork,
-    given: Mapping[str, Tensor],
-    varying: Mapping[str, tuple[int, ...]],
-    file: Path,
-    name: str,
-) -> None:
+def _traced(
+    network: PortableNetwork, given: Mapping[str, Tensor], varying: Mapping[str, tuple[int, ...]]
+) -> torch.export.ExportedProgram:
     auto, static = torch.export.Dim.AUTO, torch.export.Dim.STATIC
     sizes = tuple(
         {at: auto if at in varying.get(key, ()) else static for at in range(each.ndim)} for key, each in given.items()
     )
+    with torch.inference_mode(False), torch.no_grad(), quiet(), _unchecked():
+        return torch.export.export(plain(network.module).eval(), tuple(given.values()), dynamic_shapes=sizes)
+
+
+def _save(program: torch.export.ExportedProgram, network: PortableNetwork, file: Path) -> None:
+    """Translate a traced network to ONNX, and write it."""
+    with torch.inference_mode(False), torch.no_grad(), quiet(), _unchecked():
+        made = torch.onnx.export(
+            program,
+            dynamo=True,
+            verbose=False,
+            input_names=list(network.example),
+            output_names=list(network.outputs),
+        )
+    assert made is not None
+    made.save(file, external_data=False)
+
+
+@contextlib.contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """What torch's exporter raises within becomes an `ExportRefused`."""
     try:
-        with torch.inference_mode(False), torch.no_grad(), quiet(), _unchecked():
-            program = torch.export.export(plain(network.module).eval(), tuple(given.values()), dynamic_shapes=sizes)
-            made = torch.onnx.export(
-                program,
-                dynamo=True,
-                verbose=False,
-                input_names=list(given),
-                output_names=list(network.outputs),
-            )
-            assert made is not None
-            made.save(file, external_data=False)
+        yield
     except Exception as error:
         root: BaseException = error
         while root.__cause__ is not None:
