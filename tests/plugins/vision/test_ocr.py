@@ -101,7 +101,7 @@ def test_a_picture_without_print_has_no_lines(ocr: duomo.Runner[Any]) -> None:
     assert ocr(PIL.Image.new("RGB", (300, 200), "white")).lines == []
 
 
-@pytest.mark.parametrize("size", [(1, 4000), (4000, 1), (2, 900)])
+@pytest.mark.parametrize("size", [(1, 4000), (900, 2)])
 def test_a_picture_like_a_thread_has_no_lines(ocr: duomo.Runner[Any], size: tuple[int, int]) -> None:
     page = ocr(PIL.Image.new("RGB", size, "white"))
     assert (page.lines, page.width, page.height) == ([], *size)
