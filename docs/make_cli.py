@@ -54,7 +54,7 @@ Plugins may add commands (`duomo demo` is one): `duomo --help` lists them with t
 | 4 | a model, task, plugin, device or weights: unknown or not usable here |
 | 5 | a plugin that was needed is broken |
 | 130 | interrupted; what was done is shown |
-| 143 | ended by SIGTERM; likewise, of run, adapt, train and export |
+| 143, 129 | ended by SIGTERM, or by its terminal (SIGHUP); likewise, of run, adapt, train and export |
 
 Stages chain, and the id of an input stays with it:
 

@@ -38,7 +38,7 @@ Exit codes:
   3    some inputs failed, the others worked
   4    a model, task, plugin, device or weights: unknown or not usable here
   5    a plugin that was needed is broken
-  130  interrupted (143 by SIGTERM)"""
+  130  interrupted (143 by SIGTERM, 129 when its terminal was closed)"""
 
 
 class Root(click.Group):

@@ -30,7 +30,7 @@ from duomo.cli.stopping import told_to_end
 @click.option(
     "--tolerance",
     metavar="N",
-    type=Finite(),
+    type=Finite(0),
     help="How far results may move; when left out 0.001, of images 0.005, with int8 0.1.",
 )
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")

@@ -1,4 +1,4 @@
-"""SIGTERM, taken as Ctrl-C is: what is done is written, and said."""
+"""SIGTERM and SIGHUP, taken as Ctrl-C is: what is done is written, and said."""
 
 from __future__ import annotations
 
@@ -10,35 +10,44 @@ from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
-TERMINATED = 143
+_ASKED = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end, by a job scheduler or a container that stops."""
+    """The process was asked to end: by a job scheduler or a container that stops, or its terminal was closed.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 @contextlib.contextmanager
 def told_to_end() -> Iterator[None]:
-    """Raise `Terminated` at SIGTERM while this is open; a second one ends the process as ever.
+    """Raise `Terminated` at SIGTERM and SIGHUP while this is open; a second one ends the process as ever.
 
-    Where the program around has a handler of its own, or this is not its main thread, nothing changes.
+    Where the program around has a handler of its own (``nohup`` ignores SIGHUP), or this is not its main thread,
+    nothing changes.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _end)
+    taken = [each for each in _ASKED if is_main and signal.getsignal(each) is signal.SIG_DFL]
+    for each in taken:
+        signal.signal(each, _end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in taken:
+            signal.signal(each, signal.SIG_DFL)
 
 
 def code_of(stopped: BaseException | None) -> int:
     """The exit code that says how a command was stopped: the number of the signal, and 128."""
-    return TERMINATED if isinstance(stopped, Terminated) else INTERRUPTED
+    return 128 + stopped.number if isinstance(stopped, Terminated) else INTERRUPTED
 
 
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise Terminated
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)
+    raise Terminated(number)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 
 import httptools
 import uvicorn
@@ -35,6 +37,21 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, drain: Callable[[], Coroutine[object, object, None]]) -> None:
         super().__init__(config)
         self._drain = drain
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take a terminal that is closed as SIGTERM, unless ``nohup`` has it ignored."""
+        closed = getattr(signal, "SIGHUP", None)
+        with super().capture_signals():
+            is_main = threading.current_thread() is threading.main_thread()
+            if closed is None or not is_main or signal.getsignal(closed) is not signal.SIG_DFL:
+                yield
+                return
+            signal.signal(closed, self.handle_exit)
+            try:
+                yield
+            finally:  # before uvicorn sends itself what it has taken
+                signal.signal(closed, signal.SIG_DFL)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in, drain the websockets, and then all else, in the seconds of `timeout_graceful_shutdown`."""

@@ -199,7 +199,7 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130() -> None:
     assert "Traceback" not in err.decode()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_still_prints_the_table_of_what_is_done(tmp_path: Path, how: signal.Signals) -> None:
     texts = "".join(f"slow {number}\n" for number in range(200))
     args = (*CLASSIFY, "-b", "1", "-", "-o", "table")

@@ -61,6 +61,18 @@ def test_what_has_begun_is_answered_after_sigterm_and_newcomers_are_refused(tmp_
             server.get("/livez")
 
 
+def test_what_has_begun_is_answered_after_the_terminal_was_closed():
+    """SIGHUP goes to all processes of a terminal."""
+    with FakeServer(TASK, *PATIENT, "-x", "local", "--devices", "cpu,cpu") as server, ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(server.post, f"{ONE}/map", {"items": ["naps"] * 40})
+        server.until("all have begun", lambda model: model["waiting_items"])
+        for each in server.children():
+            os.kill(each, signal.SIGHUP)
+        server.process.send_signal(signal.SIGHUP)
+        assert begun.result()[1].count(b'"ok": true') == 40
+        assert server.process.wait(60) == -signal.SIGHUP
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_is_left(how):
     with FakeServer(TASK, "-x", "local", "--devices", "cpu,cpu") as server:

@@ -114,7 +114,7 @@ class Job(ABC, Generic[O]):
 
     @property
     def exit_code(self) -> int:
-        """0 when all worked, 3 when some did, 1 when none did, 130 when interrupted, 143 by SIGTERM."""
+        """0 when all worked, 3 when some did, 1 when none did, 130 when interrupted, 143 or 129 by a signal."""
         if isinstance(self.stopped, KeyboardInterrupt):
             return code_of(self.stopped)
         if not self.summary.failed:

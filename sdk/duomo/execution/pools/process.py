@@ -27,6 +27,8 @@ HEAVY = ("torch", "torch._dynamo", "transformers")
 """Modules that take seconds each: those of them that a child asks for say which fork server it is of."""
 _SERVERS: dict[tuple[str, ...], Any] = {}
 """Our fork servers, by what they have of `HEAVY`."""
+_OF_TERMINALS = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}
+"""Signals that a terminal sends to all its processes: the driver answers them."""
 
 
 class Child:
@@ -119,15 +121,16 @@ def end(children: Sequence[Child], grace_s: float = GRACE_S) -> None:
 
 
 def follow_driver(last_words: Sequence[int]) -> None:
-    """Called first in a child: die when the parent does, leave Ctrl-C to the driver, and tell how it died.
+    """Called first in a child: die when the parent does, leave signals of the terminal to it, and tell how it died.
 
     Args:
         last_words: descriptor of a file for the stack of a crash, or of a hang on demand
             (`Child.dump_stack`); none where there is no such file.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in _OF_TERMINALS:
+        signal.signal(each, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as the fork server was started
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_TERMINALS)  # as the fork server was started
     _leave_fork_server()
     if sys.platform == "linux":  # a signal of the kernel comes even while a long call holds the interpreter
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -159,12 +162,16 @@ def _fork_server(preload: Sequence[str]) -> Iterator[None]:
 
 
 def _ensure_running(server: ForkServer) -> None:
-    """Start the server deaf to Ctrl-C, which it ignores by itself only when its modules are imported, seconds later."""
+    """Start the server deaf to Ctrl-C, which it ignores by itself only when its modules are imported, seconds later.
+
+    And to the end of its terminal, which it would not ignore: its children would end with it.
+    """
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # first: it lets Ctrl-C through again behind itself
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
     try:
+        resource_tracker.ensure_running()  # it lets Ctrl-C through again behind itself
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
         server.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
