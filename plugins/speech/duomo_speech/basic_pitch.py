@@ -35,6 +35,9 @@ BATCH = 16
 DRIFT_S = HOP / RATE * (FRAMES - WINDOW / HOP) + 0.0018
 """Seconds by which the frames of one window run ahead of its samples; the last term is the package's."""
 
+SILENCE = 1e-3
+"""Swing of the sound on either side below which no note sounds: of faint noise or a direct current the graph hears some."""
+
 
 class Activations(NamedTuple):
     """What the graph says of a whole clip, both (frames, 88)."""
@@ -85,6 +88,7 @@ class BasicPitch(GraphOfSound[Notes]):
                 least=round(options.min_note_s * RATE / HOP),
             )
             times = frame_times(len(notes))
+            spans = [span for span in spans if _is_heard(each["samples"], times[span.start], times[span.end])]
             made = [Note.model_construct(start=float(times[span.start]), end=float(times[span.end]),
                                          pitch=span.key + LOWEST, score=span.level) for span in spans]  # fmt: skip
             made.sort(key=lambda note: (note.start, note.pitch))
@@ -107,6 +111,11 @@ class BasicPitch(GraphOfSound[Notes]):
                 parts.append(part[:, SHARED // 2 : -SHARED // 2].reshape(-1, NUM_KEYS))
         count = int(len(samples) * (RATE // HOP) / RATE)
         return Activations(*(np.concatenate(parts)[:count] for parts in found))
+
+
+def _is_heard(samples: np.ndarray, start: float, end: float) -> bool:
+    part = samples[int(start * RATE) : int(end * RATE) + 1]
+    return bool(len(part)) and float(np.ptp(part)) / 2 >= SILENCE
 
 
 def band(options: NoteTranscriptionOptions) -> tuple[int, int]:

@@ -204,6 +204,15 @@ def test_notes_are_those_of_the_package(notes, monkeypatch) -> None:
 
 
 @pytest.mark.embedded
+def test_a_direct_current_and_faint_noise_are_no_notes(notes) -> None:
+    noise = np.random.default_rng(0).normal(0, 1e-4, 3 * RATE)
+    for still in (np.full(3 * RATE, 0.3), noise, np.repeat([0, 0.3, 0], RATE)):
+        assert not notes((still.astype(np.float32), RATE)).notes
+    heard = notes((tone(440, 0.5) * 0.02 + np.float32(0.3), RATE)).notes
+    assert 69 in {note.pitch for note in heard}, "a faint tone on such a current is one"
+
+
+@pytest.mark.embedded
 def test_a_band_silence_and_broken_sound(notes) -> None:
     item = (played(SCALE), 22_050)
     kept = notes(item, fmin=320, fmax=450).notes
