@@ -36,7 +36,7 @@ DRIFT_S = HOP / RATE * (FRAMES - WINDOW / HOP) + 0.0018
 """Seconds by which the frames of one window run ahead of its samples; the last term is the package's."""
 
 SILENCE = 1e-3
-"""Swing of the sound on either side below which no note sounds: of faint noise or a direct current the graph hears some."""
+"""Swing of the sound on either side below which no note sounds: the graph hears some in noise or a direct current."""
 
 
 class Activations(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +18,11 @@ from duomo.tasks.vision.codes import BarcodeReadingOptions, Code, Codes
 if TYPE_CHECKING:
     import torch
 
+THINNEST = 0.06
+"""Height of what was read, by its width, below which digits of ITF may be a part of it: they have no checksum, and a
+line that leaves the code through its edge ends as the code does. No part of 2,200 was higher than 0.05."""
+TOUCH = 3
+"""Pixels between two readings of one code."""
 KINDS = tuple(kind for kind in zxingcpp.BarcodeFormat.__members__ if kind != "NONE")
 
 
@@ -52,20 +58,18 @@ class CodeReader(Model[Image, Codes]):
     def read(self, pixels: NDArray[np.uint8], formats: list[str] | None) -> list[Code]:
         """The codes of one image (H, W)."""
         kinds = zxingcpp.barcode_formats_from_str(",".join(formats or ()))  # none: all of them
+        # Of light on dark the reader knows matrix codes only. By default it spells characters that do not print, <GS>,
+        # and puts numbers of GS1 in brackets.
         found = [
-            Code.model_construct(
-                text=code.text,
-                format=code.format.name,
-                corners=[
-                    (float(corner.x), float(corner.y))
-                    for place in (code.position,)
-                    for corner in (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
-                ],
-            )
-            # By default characters that do not print are spelt, <GS>, and numbers of GS1 stand in brackets.
-            for code in zxingcpp.read_barcodes(pixels, formats=kinds, text_mode=zxingcpp.TextMode.Plain)
+            Code.model_construct(text=text, format=kind, corners=corners)
+            for side in (pixels, 255 - pixels)
+            for each in zxingcpp.read_barcodes(side, formats=kinds, try_invert=False, text_mode=zxingcpp.TextMode.Plain)
+            for (text, kind), corners in [(_printed(each, formats), _corners(each))]
+            if kind != "ITF" or _height(corners) >= THINNEST
         ]
-        return sorted(found, key=lambda code: (min(y for _, y in code.corners), min(x for x, _ in code.corners)))
+        found.sort(key=lambda code: -_area(code))
+        once = [code for at, code in enumerate(found) if not any(_is_same(code, other) for other in found[:at])]
+        return sorted(once, key=lambda code: (min(y for _, y in code.corners), min(x for x, _ in code.corners)))
 
     def postprocess(
         self, output: list[list[Code]], features: list[Features], options: BarcodeReadingOptions
@@ -75,3 +79,41 @@ class CodeReader(Model[Image, Codes]):
             Codes.model_construct(codes=codes, width=width, height=height)
             for codes, (height, width) in zip(output, sizes, strict=True)
         ]
+
+
+def _printed(code: zxingcpp.Barcode, formats: list[str] | None) -> tuple[str, str]:
+    """Text and kind as they are printed: the reader writes numbers of UPC out as those of EAN-13."""
+    text, kind = str(code.text), str(code.format.name)
+    if kind == "UPCE":
+        return (getattr(code, "extra", None) or {}).get("UPCE", text), kind
+    is_upc = kind in ("EAN13", "UPCA") and len(text) == 13 and text[0] == "0"
+    if is_upc and (kind == "UPCA" or "EAN13" not in (formats or ())):
+        return text[1:], "UPCA"
+    return text, kind
+
+
+def _corners(code: zxingcpp.Barcode) -> list[tuple[float, float]]:
+    place = code.position
+    return [
+        (float(at.x), float(at.y)) for at in (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+    ]
+
+
+def _height(corners: list[tuple[float, float]]) -> float:
+    """The shorter of its sides by its width."""
+    left, right, low_right, low_left = corners
+    height = min(math.dist(left, low_left), math.dist(right, low_right))
+    return height / max(math.dist(left, right), 1.0)
+
+
+def _area(code: Code) -> float:
+    (left, top), (right, bottom) = np.min(code.corners, axis=0), np.max(code.corners, axis=0)
+    return float((right - left) * (bottom - top))
+
+
+def _is_same(code: Code, other: Code) -> bool:
+    """Whether two readings are of one code: they say the same and touch."""
+    (left, top), (right, bottom) = np.min(code.corners, axis=0) - TOUCH, np.max(code.corners, axis=0) + TOUCH
+    (x, y), (end, low) = np.min(other.corners, axis=0), np.max(other.corners, axis=0)
+    is_apart = left > end or right < x or top > low or bottom < y
+    return (code.text, code.format) == (other.text, other.format) and not bool(is_apart)

@@ -163,7 +163,7 @@ CODES = ModelSpec(
     weights="none",
     requires=("zxing-cpp>=2.3",),
     packs=("documents",),
-    limits="Line codes must lie within a few degrees of straight; blur and glare are its end.",
+    limits="Line codes must lie within a few degrees of straight, ITF above all; blur and glare are its end.",
 )
 
 ORIENTATION = ModelSpec(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import soundfile
 
 _CANCELLED = 0.003
-"""Channels that have nothing in common keep all of the power that their mean is expected to have, opposite ones none."""
+"""Of channels that have nothing in common the mean has all the power that is expected of it, of opposite ones none."""
 _ENOUGH = 1000
 """Samples from which that is not chance."""
 _LOUDEST = 10.0

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 import zxingcpp
 
@@ -88,3 +89,32 @@ def test_characters_that_do_not_print_are_those_that_were_written(
     reader: duomo.Runner[Any], written: str | bytes, text: str
 ) -> None:
     assert [code.text for code in reader(picture(written)).codes] == [text]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("ITF", "12345678"), ("ITF", "15400141288763"), ("UPCE", "04252614"), ("UPCA", "036000291452")],
+)
+def test_slanted_line_codes_are_read_as_printed_once_or_not_at_all(
+    reader: duomo.Runner[Any], kind: str, text: str
+) -> None:
+    page = picture(text, kind, (800, 320)).convert("L")
+    slanted = [
+        page.rotate(turn, PIL.Image.Resampling.BICUBIC, expand=True, fillcolor=255) for turn in range(0, 180, 12)
+    ]
+    found = [[(code.text, code.format) for code in outcome.unwrap().codes] for outcome in reader.map(slanted)]
+    assert found[0] == [(text, kind)]
+    assert all(each in ([], found[0]) for each in found), "no part of it, and none twice"
+    assert sum(map(bool, found)) >= 3
+
+
+@pytest.mark.parametrize(("kind", "text"), [("Code128", "A-17"), ("PDF417", "seat 12A"), ("QRCode", "duomo")])
+def test_codes_of_light_on_dark_are_read(reader: duomo.Runner[Any], kind: str, text: str) -> None:
+    light = PIL.ImageOps.invert(picture(text, kind))
+    assert [code.text for code in reader(light).codes] == [text]
+
+
+def test_a_number_of_upc_is_one_of_ean_where_that_is_asked_for(reader: duomo.Runner[Any]) -> None:
+    page = picture("036000291452", "UPCA")
+    found = [(code.text, code.format) for code in reader(page, formats="EAN13").codes]
+    assert found == [("0036000291452", "EAN13")]

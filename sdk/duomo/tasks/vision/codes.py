@@ -15,7 +15,7 @@ class Code(Result):
     text: str
     """Each character as it was encoded; where a code holds bytes that are no text, a character a byte (Latin-1)."""
     format: str
-    """Such as ``QRCode``, ``DataMatrix``, ``EAN13`` or ``Code128``."""
+    """Such as ``QRCode``, ``DataMatrix``, ``EAN13`` or ``Code128``; ``UPCA`` is an EAN-13 that begins with 0."""
     corners: list[tuple[float, float]]
 
 
