@@ -18,7 +18,8 @@ from duomo.inputs.text import Text
 class Parts(Short):
     """What inputs of two parts share: a tuple of the parts, or a mapping with a key for each, is taken apart.
 
-    A subclass is a frozen dataclass whose fields are the parts, in the order of `WIRE`, and ``name``.
+    A subclass is a frozen dataclass whose fields are the parts, in the order of `WIRE`, and ``name``, that of its first
+    image or audio clip.
     """
 
     __slots__ = ()
@@ -36,7 +37,7 @@ class Parts(Short):
             return value
         given = _parts(value, tuple(cls.WIRE), cls.WHAT)
         parts = [cls._part(key, part) for key, part in zip(cls.WIRE, given, strict=True)]
-        return cls(*parts, next((part.name for part in parts if isinstance(part, Image)), ""))  # type: ignore[call-arg]
+        return cls(*parts, next((part.name for part in parts if isinstance(part, Image | Audio)), ""))  # type: ignore[call-arg]
 
     @classmethod
     def _part(cls, key: str, value: object) -> object:

@@ -12,7 +12,7 @@ import torch
 import torchaudio
 
 from duomo.errors import BadInput, DuomoError, InputMissing, InputTooLarge, InputUnreadable
-from duomo.inputs import Audio
+from duomo.inputs import Audio, AudioPair, SpokenText
 
 RATE = 16_000
 
@@ -334,3 +334,11 @@ def test_a_wav_file_cut_short_is_unreadable_and_not_shorter(tmp_path):
 @pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000, 32_000 + 44, 32_000 - 2])
 def test_a_header_that_nobody_could_fill_in_or_that_is_a_little_off_is_no_fault(size):
     assert abs(len(Audio.accept(wav(bytes(32_000), size)).samples(8000)) - 16_000) <= 1
+
+
+def test_what_an_audio_clip_is_part_of_has_its_name(tone, tmp_path):
+    path = tmp_path / "said.wav"
+    path.write_bytes(encoded(tone))
+    assert SpokenText.accept((path, "hello")).name == str(path)
+    assert AudioPair.accept({"audio": path, "audio_pair": (tone, RATE)}).name == str(path)
+    assert SpokenText.accept(((tone, RATE), "hello")).name == ""
