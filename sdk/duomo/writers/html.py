@@ -17,7 +17,7 @@ _HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>:root {{ color-scheme: light dark; }} body {{ font: 15px/1.5 system-ui, sans-serif; margin: 0 auto;
-  max-width: 800px; padding: 1em; }} h1 {{ font-size: 1.3em; }}
+  max-width: 800px; padding: 1em; }} h1 {{ font-size: 1.3em; overflow-wrap: anywhere; }}
   section {{ border-top: 1px solid #8886; padding: .6em 0; }}</style>
 {style}</head><body><h1>{title}</h1>
 """

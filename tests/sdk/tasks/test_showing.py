@@ -37,7 +37,8 @@ from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.showing import outcome_html
 from duomo.tasks.speech.music import Pitch
 from duomo.tasks.tabular.series import Forecast, Quantile
-from duomo.tasks.vision.keypoints import Joint, Keypoint, Keypoints, Pose, Poses
+from duomo.tasks.vision.faces import LandmarkedFace, LandmarkedFaces
+from duomo.tasks.vision.keypoints import Joint, Keypoint, Keypoints, Match, Matches, Point, Pose, Poses
 from duomo.writers import open_writer
 
 META = Meta("a-task", "a/model")
@@ -134,6 +135,50 @@ def test_the_results_of_every_task_are_shown_and_short_in_print(spec):
     assert len(found.found) > 3
     assert any(each in found.words for each in ("some words", "3", "0.5"))
     assert len(repr(result)) < 3000
+
+
+def test_the_colour_of_a_mask_is_told_beside_its_label() -> None:
+    masks = [Mask(label=name, mask=Mask.png(np.eye(30, 40) > 0)) for name in ("cat", "sofa", "cat")]
+    shown = Segmentation(segments=masks, width=40, height=30)._repr_html_()
+    keys = re.findall(r'class="key" style="background:(#\w+)"></i>(\w+)', shown)
+    assert [name for _, name in keys] == ["cat", "sofa", "cat"]
+    assert keys[0] == keys[2] != keys[1]
+    assert 'class="key"' not in SHOWN["boxes"][0]._repr_html_(), "a box has its label at it"
+
+
+def test_many_points_that_belong_together_are_small_dots() -> None:
+    """The 468 points of a face hid it."""
+    box: dict[str, float] = {"score": 1, "xmin": 0, "ymin": 0, "xmax": 100, "ymax": 100}
+    mesh = [(float(at % 20), float(at // 20), 0.0) for at in range(400)]
+    face = LandmarkedFace(**box, keypoints=[], mesh=mesh)
+    few = Pose(**box, keypoints=[Joint(label="nose", score=1, x=3, y=4), Joint(label="hand", score=1, x=90, y=80)])
+    crowded = LandmarkedFaces(faces=[face], width=500, height=500)._repr_html_()
+    sparse = Poses(poses=[few], width=500, height=500)._repr_html_()
+    assert re.findall(r' r="([\d.]+)"', crowded)[0] == "0.8"
+    assert re.findall(r' r="([\d.]+)"', sparse)[0] == "3.0"
+
+
+def test_matches_lie_on_both_images_side_by_side() -> None:
+    def place(x: float, y: float) -> Point:
+        return Point(x=x, y=y)
+
+    match = Match(keypoint_image_0=place(3, 4), keypoint_image_1=place(5, 6), score=0.5)
+    found = Matches(matches=[match], width_0=40, height_0=30, width_1=20, height_1=50)
+    success = Success(0, "0", found, None, META)
+    shown = outcome_html(success, (picture(), picture(20, 50)))
+    assert 'viewBox="0 0 60 50"' in shown
+    assert 'd="M3.0 4.0L45.0 6.0"' in shown
+    assert Tags(shown).found.count("image") == 2
+    alone = Tags(outcome_html(success, ("/etc/left.png", "/etc/right.png"))).found
+    assert (alone.count("image"), alone.count("path")) == (0, 1)
+
+
+def test_what_was_given_is_told_in_words_and_not_as_python() -> None:
+    given = ("Who came?", {"who": ["Ada", "Bob"], "came": [1, 0]}), ("a", np.zeros((4, 5), np.uint8)), [[1, 2], [3]]
+    shown = [Tags(outcome_html(Success(0, "0", CAT, None, META), each)).words for each in given]
+    assert "Who came? · who: (Ada, Bob), came: (1, 0)" in shown[0]
+    assert "a · 4 x 5 uint8" in shown[1]
+    assert "(1, 2), (3)" in shown[2]
 
 
 def test_a_print_is_short_whatever_is_in_it():

@@ -83,7 +83,7 @@ def outcome_html(outcome: AnyOutcome, given: object = None) -> str:
     if outcome.error is not None:
         what = f"<p>{escape(outcome.error.code)}: {escape(outcome.error.what)}</p>"
         return f'{STYLE}<div class="duomo">{name}{what}<p class="few">{escape(outcome.error.fix)}</p></div>'
-    source = Path(outcome.id) if _is_file(outcome.id) else None if isinstance(given, _WORDS) else given
+    source = Path(outcome.id) if _is_file(outcome.id) else given if _is_at_hand(given) else None
     if outcome.result is None:
         return name
     return f'{STYLE}<div class="duomo">{name}</div>{result_html(outcome.result, source)}'
@@ -92,6 +92,8 @@ def outcome_html(outcome: AnyOutcome, given: object = None) -> str:
 def _given(value: object, name: str) -> str:
     if isinstance(value, Mapping):
         text = " · ".join(f"{key} {brief(each)}" for key, each in value.items())
+    elif isinstance(value, tuple):
+        text = " · ".join(brief(each) for each in value)
     elif isinstance(value, _WORDS):
         text = brief(value)
     else:
@@ -99,6 +101,13 @@ def _given(value: object, name: str) -> str:
     if text == name:
         return ""
     return f"<p>{escape(text[:_MOST_LETTERS])}{'…' if len(text) > _MOST_LETTERS else ''}</p>"
+
+
+def _is_at_hand(given: object) -> bool:
+    """Whether it is shown as an image or as sound: no words, and no tuple that has a word or a path in it."""
+    if isinstance(given, tuple):
+        return not any(isinstance(each, (*_WORDS, os.PathLike)) for each in given)
+    return not isinstance(given, _WORDS)
 
 
 def _beginning(name: str) -> str | None:

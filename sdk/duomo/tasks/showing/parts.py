@@ -10,6 +10,7 @@ import pydantic
 
 from duomo.counting import counted
 from duomo.tasks.encoding import Vector
+from duomo.tasks.showing.style import colors_of
 
 _MOST_ROWS = 50
 _MOST_BARS = 128
@@ -28,7 +29,10 @@ def escape(value: object) -> str:
 
 
 def records(rows: Sequence[pydantic.BaseModel]) -> str:
-    """A table with a row a record; scores in [0, 1] have a bar; bytes and lists of points are left out."""
+    """A table with a row a record; scores in [0, 1] have a bar; bytes and lists of points are left out.
+
+    Masks have no words where they are drawn: their rows begin with their colour.
+    """
     names = [name for name, field in type(rows[0]).model_fields.items() if _is_cell(field.annotation)]
     names = [name for name in names if any(getattr(row, name) is not None for row in rows)]
     if not names:  # each holds nothing but records of its own, as the masks of a text do
@@ -37,8 +41,11 @@ def records(rows: Sequence[pydantic.BaseModel]) -> str:
     scored = "score" in names and all(0 <= (getattr(row, "score", None) or 0) <= 1 for row in rows)
     lines = ['<div class="wide"><table><tr>', *(f"<th>{escape(name)}</th>" for name in names)]
     lines.append("<th></th></tr>" if scored else "</tr>")
-    for row in rows[:_MOST_ROWS]:
-        lines += ["<tr>", *(_cell(getattr(row, name)) for name in names)]
+    colors = colors_of(rows) if "mask" in type(rows[0]).model_fields else [""] * len(rows)
+    for row, color in zip(rows[:_MOST_ROWS], colors, strict=False):
+        first, *cells = (_cell(getattr(row, name)) for name in names)
+        key = f'><i class="key" style="background:{color}"></i>' if color else ">"
+        lines += ["<tr>", first.replace(">", key, 1), *cells]
         if scored:
             width = 100 * float(getattr(row, "score", None) or 0)
             lines.append(f'<td><div class="bar"><i style="width:{width:.1f}%"></i></div></td>')
@@ -73,14 +80,27 @@ def brief(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, bytes):
         return counted(len(value), "byte")
-    if isinstance(value, list | tuple) and not value:
+    if isinstance(value, list | tuple | Mapping) and not value:
         return "none"
     if isinstance(value, list | tuple):
-        few = ", ".join(brief(each) for each in value[:8])
-        return few + (f", … {len(value) - 8:,} more" if len(value) > 8 else "")
+        return _few([_inner(each) for each in value[:8]], len(value))
+    if isinstance(value, Mapping):
+        return _few([f"{name}: {_inner(each)}" for name, each in list(value.items())[:8]], len(value))
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{' x '.join(map(str, value.shape)) or 'a'} {value.dtype}"
     if isinstance(value, pydantic.BaseModel):
         return ", ".join(f"{name} {brief(getattr(value, name))}" for name in type(value).model_fields)
     return str(value)
+
+
+def _inner(value: object) -> str:
+    """A value inside another, in brackets where it has parts of its own."""
+    return f"({brief(value)})" if isinstance(value, list | tuple | Mapping) and value else brief(value)
+
+
+def _few(words: Sequence[str], count: int) -> str:
+    more = [f"… {count - len(words):,} more"] if count > len(words) else []
+    return ", ".join([*words, *more])
 
 
 def _cell(value: object) -> str:

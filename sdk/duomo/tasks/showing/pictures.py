@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from duomo.errors import DuomoError
 from duomo.inputs import Image
 from duomo.tasks.showing.parts import Source, escape
-from duomo.tasks.showing.style import COLORS
+from duomo.tasks.showing.style import COLORS, colors_of
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -32,28 +33,50 @@ def picture(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
     own = next((name for name, value in fields.items() if isinstance(value, bytes) and value[:4] in _OWN), "")
     if own:
         return f'<img alt="{escape(own)}" src="{_embedded(_opened(result, fields[own]))}">', {own, "width", "height"}
+    if "width_0" in fields:
+        return _matches(result, source), {"width_0", "height_0", "width_1", "height_1"}
     width, height = fields.get("width"), fields.get("height")
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
         # An array of two axes may be sound of two channels.
         image = image_of(source.value) if getattr(source.value, "ndim", 3) == 3 else None
         return (f'<img alt="" width="{min(image.width, 360)}" src="{_embedded(image)}">' if image else ""), set()
     marks = [each for value in fields.values() if isinstance(value, list) for each in value][:_MOST]
-    labels = list(dict.fromkeys(str(getattr(each, "label", "")) for each in marks))
-    colors = [COLORS[labels.index(str(getattr(each, "label", ""))) % len(COLORS)] for each in marks]
+    colors = colors_of(marks)
     taken: list[tuple[float, float, float]] = []
     drawn = "".join(
         _mark(each, color, width, height, taken) for each, color in zip(marks[::-1], colors[::-1], strict=True)
     )
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{min(width, 720)}" role="img">'
-        f"{_ground(source, width, height)}{drawn}</svg>",
+        f"{_ground(source.value, width, height)}{drawn}</svg>",
         {"width", "height"},
     )
 
 
-def _ground(source: Source, width: int, height: int) -> str:
+def _matches(result: pydantic.BaseModel, source: Source) -> str:
+    """Two images side by side, with a line from a place on one to the same place on the other."""
+    found: Any = result
+    width, height, right, lower = found.width_0, found.height_0, found.width_1, found.height_1
+    both = source.value if isinstance(source.value, tuple) and len(source.value) == 2 else (source.value, None)
+    grounds = _ground(both[0], width, height), _ground(both[1], right, lower)
+    stroke = max(width + right, height, lower) / 500
+    lines = []
+    for at, each in reversed(list(enumerate(found.matches[:_MOST]))):
+        here, there = each.keypoint_image_0, each.keypoint_image_1
+        (x, y), (to_x, to_y) = (here.x, here.y), (width + there.x, there.y)
+        color = COLORS[at % len(COLORS)]
+        lines.append(f'<path d="M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}" stroke="{color}" stroke-width="{stroke:.1f}"/>')
+        for a, b in ((x, y), (to_x, to_y)):
+            lines.append(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{2 * stroke:.1f}" fill="{color}"/>')
+    return (
+        f'<svg viewBox="0 0 {width + right} {max(height, lower)}" width="{min(width + right, 720)}" role="img">'
+        f'{grounds[0]}<g transform="translate({width} 0)">{grounds[1]}</g>{"".join(lines)}</svg>'
+    )
+
+
+def _ground(value: object, width: int, height: int) -> str:
     """The image that the result is of, where it is at hand and of this size; a grey field otherwise."""
-    image = image_of(source.value)
+    image = image_of(value)
     if image is None or image.size != (width, height):
         return f'<rect width="{width}" height="{height}" fill="#8888" />'
     return f'<image width="{width}" height="{height}" href="{_embedded(image)}"/>'
@@ -83,8 +106,20 @@ def _mark(found: object, color: str, width: int, height: int, taken: list[tuple[
     for corners in _outlines(found):
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         parts.append(f'<polygon points="{points}" {style}/>')
-    parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{1.5 * stroke:.1f}" fill="{color}"/>' for x, y in _points(found)]
+    dots = list(_points(found))
+    radius = _radius(dots, 1.5 * stroke)
+    look = f'r="{radius:.1f}" fill="{color}" stroke="#fff" stroke-width="{radius / 4:.1f}"'
+    parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" {look}/>' for x, y in dots]
     return "".join(parts)
+
+
+def _radius(points: Sequence[tuple[float, float]], largest: float) -> float:
+    """Of the dots at points that belong together: so small that many of them do not hide what they lie on."""
+    if len(points) < 2:
+        return largest
+    columns = [x for x, _ in points], [y for _, y in points]
+    extent = max(max(each) - min(each) for each in columns)
+    return min(largest, max(largest / 4, extent / (4 * math.sqrt(len(points)))))
 
 
 def _caption(

@@ -1,5 +1,7 @@
 """The style of results in HTML: it takes its colours from the page around it, light or dark."""
 
+from collections.abc import Sequence
+
 STYLE = """<style>
 .duomo { --line: color-mix(in srgb, currentColor 18%, transparent);
   --tint: color-mix(in srgb, currentColor 7%, transparent);
@@ -14,9 +16,17 @@ STYLE = """<style>
 .duomo .bar i { background: #3d6fd1; border-radius: 3px; display: block; height: 100%; }
 @media (max-width: 480px) { .duomo .bar { min-width: 2em; } }
 .duomo svg, .duomo img { display: block; height: auto; max-width: 100%; margin: .4em 0; border-radius: 4px; }
+.duomo .key { border-radius: 2px; display: inline-block; height: .75em; margin-right: .5em; width: .75em; }
 .duomo audio { width: 100%; max-width: 480px; margin: .3em 0; }
 .duomo .few { color: color-mix(in srgb, currentColor 70%, transparent); font-size: 13px; }
 .duomo .few b { font-weight: 500; }
 </style>"""
 COLORS = ("#e63946", "#1d7ad2", "#2a9d5a", "#e9961e", "#8e44ad", "#0096a0", "#d63384")
 """One a label, as `duomo.tasks.vision.drawing` has them."""
+
+
+def colors_of(found: Sequence[object]) -> list[str]:
+    """A colour for each record, that of its label."""
+    labels = [str(getattr(each, "label", "")) for each in found]
+    color = {label: COLORS[at % len(COLORS)] for at, label in enumerate(dict.fromkeys(labels))}
+    return [color[label] for label in labels]
