@@ -40,7 +40,8 @@ def refuse_rowless(network: Network, tokenizer: Processor) -> None:
             "fix": f"{fix}train the network with it, after network.resize_token_embeddings(len(tokenizer))",
         }
 
-    always = [each for each in tokenizer("a").input_ids if each >= rows]
+    backend = getattr(tokenizer, "backend_tokenizer", None)  # that of LayoutLMv3 asks for places, too
+    always = [each for each in (backend.encode("a").ids if backend else tokenizer("a").input_ids) if each >= rows]
     if always:
         raise WeightsMismatch(**describe(always[0], f"'{network.name_or_path}' puts into every text", ""))
     for module in network.modules():  # an encoder and a decoder may have modules of their own for one table

@@ -5,7 +5,7 @@ ALIGN, AltCLIP, Chinese CLIP and MetaCLIP 2.
 SigLIP: Zhai et al. 2023, https://arxiv.org/abs/2303.15343. A sigmoid for each label on its own, so that the
 scores need not sum to 1; its texts are always padded to the full length, as in training.
 SigLIP 2: Tschannen et al. 2025, https://arxiv.org/abs/2502.14786. The same, on texts without capitals, which those of a
-fixed size say in tokenizer_config.json to a class that does not look (big_vision#166); the others take images in patches.
+fixed size say in tokenizer_config.json to a class that takes no notice (big_vision#166); others take patches.
 """
 
 from __future__ import annotations

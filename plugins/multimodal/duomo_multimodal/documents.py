@@ -41,12 +41,7 @@ class ReadAndAnswer(Model[PageQuestion, PageAnswers]):
     def forward(self, batch: list[dict[str, Any]]) -> list[tuple[Page, Any]]:
         pages = [outcome.unwrap() for outcome in self.reader.map([each["item"].image for each in batch])]
         for page, each in zip(pages, batch, strict=True):
-            if not page.text.strip():
-                raise InputUnreadable(
-                    f"no print was found on {each['item'].name or 'this page'}",
-                    why="the reader saw no line that it was sure of",
-                    fix="see what is read: duomo run optical-character-recognition FILE",
-                )
+            check_print(page, each["item"])
         asked = [(each["item"].question, page.text) for each, page in zip(batch, pages, strict=True)]
         answers = [outcome.unwrap() for outcome in self.answerer.map(asked, **batch[0]["options"])]
         return list(zip(pages, answers, strict=True))
@@ -63,6 +58,16 @@ class ReadAndAnswer(Model[PageQuestion, PageAnswers]):
             )
             for page, answers in output
         ]
+
+
+def check_print(page: Page, item: PageQuestion) -> None:
+    """Raise `InputUnreadable` for a page on which nothing was read."""
+    if not page.text.strip():
+        raise InputUnreadable(
+            f"no print was found on {item.name or 'this page'}",
+            why="the reader saw no line that it was sure of",
+            fix="see what is read: duomo run optical-character-recognition FILE",
+        )
 
 
 def touched(page: Page, start: int, end: int) -> list[list[tuple[float, float]]]:

@@ -133,8 +133,20 @@ class Multimodal(Hooks):
                 "documents:ReadAndAnswer",
                 "a page is read, then any checkpoint for extractive question answering answers",
                 "*ForQuestionAnswering",
+                *(f"!{name}*" for name in ("Blip", "LayoutLM", "Lilt", "MarkupLM", "Tapas", "Vilt")),
                 uses=READING,
                 limits="reads lines across the page, row by row; what only the layout says is lost",
+            ),
+            _family(
+                "layoutlm",
+                "document-question-answering",
+                "extracting:PageExtractor",
+                "LayoutLM or LayoutLMv3: words of the print of a page, and where they stand",
+                "LayoutLMForQuestionAnswering",
+                "LayoutLMv3ForQuestionAnswering",
+                uses=READING,
+                limits="an answer is words that follow each other in the print; of LayoutLM each word's place in its "
+                "line is that of its letters",
             ),
             _family(
                 "donut",

@@ -3,9 +3,10 @@
 from duomo import ModelSpec
 
 OTHERS = tuple(
-    f"!{name}*" for name in "LayoutLM Lilt Bros MarkupLM Wav2Vec2 Hubert WavLM UniSpeech SEW Data2VecAudio".split()
+    f"!{name}*"
+    for name in "Blip LayoutLM Lilt Bros MarkupLM Tapas Vilt Wav2Vec2 Hubert WavLM UniSpeech SEW Data2VecAudio".split()
 )
-"""Architectures whose names end like those of texts, and that read pages with boxes, markup or sound."""
+"""Architectures whose names end like those of texts, and that read images, pages, tables, markup or sound."""
 
 FAMILY = ModelSpec(
     "nlp/transformers",

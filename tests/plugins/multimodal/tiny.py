@@ -194,25 +194,48 @@ def _save(network: Any, folder: Path, **generation: Any) -> Path:
     return folder
 
 
-def layout(folder: Path) -> Path:
+def layout(folder: Path, head: str = "SequenceClassification", length: int = 40) -> Path:
     """LayoutLMv3 with a tokenizer that knows letters only."""
     letters = tf.models.layoutlmv3.tokenization_layoutlmv3.LayoutLMv3Tokenizer
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {each: at for at, each in enumerate([*special, *alphabet])}
-    letters(vocab=vocab, merges=[], model_max_length=40).save_pretrained(folder)
+    letters(vocab=vocab, merges=[], model_max_length=length).save_pretrained(folder)
     sizes: Any = PLAIN | {"coordinate_size": 6, "shape_size": 4, "max_2d_position_embeddings": 1024, "input_size": 32}
-    sizes |= {"vocab_size": len(vocab), "max_position_embeddings": 64, "patch_size": 16}
-    names = {0: "letter", 1: "invoice", 2: "form"}
+    sizes |= {"vocab_size": len(vocab), "max_position_embeddings": 24 + length, "patch_size": 16}
+    names = {0: "letter", 1: "invoice", 2: "form"} if head == "SequenceClassification" else {0: "start", 1: "end"}
     config = tf.LayoutLMv3Config(**sizes, id2label=names, label2id={name: at for at, name in names.items()})
     torch.manual_seed(0)
-    network = tf.LayoutLMv3ForSequenceClassification(config)
+    network = getattr(tf, f"LayoutLMv3For{head}")(config)
     with torch.no_grad():
         for each in network.parameters():
             if each.dim() > 1:
                 each.normal_(0, 0.3)
     network.eval().save_pretrained(folder)
     tf.LayoutLMv3ImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
+def layout_answering(folder: Path) -> Path:
+    return layout(folder, "QuestionAnswering", 64)
+
+
+def layout_lm(folder: Path) -> Path:
+    """LayoutLM, which does not look at the page, with a tokenizer of words."""
+    save_tokenizer(folder)
+    tokenizer: Any = tf.AutoTokenizer.from_pretrained(folder, model_max_length=24)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save_pretrained(folder)
+    config = tf.LayoutLMConfig(**PLAIN, vocab_size=len(tokenizer), max_position_embeddings=64, pad_token_id=0)
+    torch.manual_seed(0)
+    network = tf.LayoutLMForQuestionAnswering(config)
+    with torch.no_grad():
+        for each in network.parameters():
+            if each.dim() > 1:
+                each.normal_(0, 0.3)
+    network.eval().save_pretrained(folder)
     return folder
 
 
