@@ -391,6 +391,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("multimodal/chat", "image-text-to-text"): writer("llava"),
     ("multimodal/blip-matching", "image-text-retrieval"): writer("blip_matching"),
     ("multimodal/clipseg", "text-image-segmentation"): writer("clip_seg"),
+    ("multimodal/sam3", "text-image-segmentation"): writer("sam3"),
     ("vision/transformers", "image-feature-extraction"): image_encoder,
     ("multimodal/vilt", "visual-question-answering"): vilt,
     ("multimodal/blip-answering", "visual-question-answering"): writer("blip_answering"),

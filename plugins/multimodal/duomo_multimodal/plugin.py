@@ -218,6 +218,15 @@ class Multimodal(Hooks):
                 limits="outlines are coarse: maps of 352 pixels a side, brought to the size of the image",
             ),
             _family(
+                "sam3",
+                "text-image-segmentation",
+                "concepts:ConceptOutliner",
+                "SAM 3: masks of all things of a name",
+                "Sam3Model",
+                "Sam3VideoModel",
+                limits="one mask for all things of a name; names of at most 32 tokens, one a pass",
+            ),
+            _family(
                 "vilt",
                 "visual-question-answering",
                 "vqa:VisualQuestionAnswerer",

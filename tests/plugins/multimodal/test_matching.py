@@ -1,6 +1,7 @@
 """Matching texts, named outlines and lines of writing against the bare networks; a batch as one by one."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -11,6 +12,8 @@ from transformers import (
     AutoTokenizer,
     BlipForImageTextRetrieval,
     CLIPSegForImageSegmentation,
+    Sam3ImageProcessor,
+    Sam3Model,
     VisionEncoderDecoderModel,
 )
 
@@ -90,6 +93,31 @@ def test_outlines_are_those_of_the_network(clip_seg: Path) -> None:
     assert 0 < np.mean(covered) < 1
     with pytest.raises(BadOption, match="this model reads 12"):
         runner(pictures()[0], labels=["the sky " * 9])
+
+
+@pytest.mark.equals("SAM 3 by its processor, 1 pixel in 1,000", "text-image-segmentation")
+def test_seventeen_images_outlined_by_sam_3_as_it_is_published(tmp_path: Path) -> None:
+    folder = tiny.sam3(tmp_path)
+    network = Sam3Model.from_pretrained(folder).eval()
+    processor, tokenizer = Sam3ImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    runner: Any = duomo.load("text-image-segmentation", f"dir:{folder}", device="cpu")
+    chance, labels = np.random.default_rng(0), ["a ball", "the red sky"]
+    photos = [chance.integers(0, 256, (20 + 7 * at % 31, 64 - 3 * at % 29, 3), np.uint8) for at in range(17)]
+    covered = []
+    for photo, outcome in zip(photos, runner.map(photos, batch_size=17, labels=labels), strict=True):
+        images = processor(images=[PIL.Image.fromarray(photo)], return_tensors="pt")
+        alone = runner(photo, labels=labels).segments
+        for at, segment in enumerate(outcome.unwrap().segments):
+            tokens = tokenizer(labels[at], padding="max_length", max_length=12, return_tensors="pt")
+            with torch.inference_mode():
+                output = network(images["pixel_values"], **{n: tokens[n] for n in ("input_ids", "attention_mask")})
+            [expected] = processor.post_process_semantic_segmentation(output, target_sizes=[photo.shape[:2]])
+            for found in (segment, alone[at]):
+                assert found.label == labels[at]
+                assert (found.array != expected.bool().numpy()).mean() < 1e-3
+            covered.append(segment.array.mean())
+    assert 0.1 < np.mean(covered) < 0.9
+    assert len({*covered}) > 20
 
 
 @pytest.mark.equals("`generate`, the same tokens", "handwriting-recognition")

@@ -104,6 +104,42 @@ def clip_seg(folder: Path) -> Path:
     return _save(tf.CLIPSegForImageSegmentation(config), folder)
 
 
+def sam3(folder: Path) -> Path:
+    """SAM 3 as it is published: the network for images, and the one that follows things through a video."""
+    side: dict[str, Any] = {"image_size": 56, "patch_size": 14}
+    backbone = PLAIN | side | {"model_type": "sam3_vit_model", "window_size": 2, "global_attn_indexes": [1]}
+    vision = {"backbone_config": backbone | {"pretrain_image_size": 28}, "fpn_hidden_size": 32}
+    vision["backbone_feature_sizes"] = [[16, 16], [8, 8], [4, 4]]
+    layers: Any = {"hidden_size": 32, "num_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+    detector = tf.Sam3Config(
+        vision_config=vision,
+        text_config=PLAIN | {"vocab_size": len(WORDS), "max_position_embeddings": 12, "eos_token_id": 3},
+        geometry_encoder_config=layers,
+        detr_encoder_config=layers,
+        detr_decoder_config=layers | {"num_queries": 6},
+        mask_decoder_config={"hidden_size": 32, "num_attention_heads": 2},
+    )
+    memory: Any = {
+        f"memory_{name}": 32
+        for name in ("attention_hidden_size", "attention_feed_forward_hidden_size", "encoder_hidden_size",
+                     "fuser_embed_dim", "fuser_intermediate_dim")
+    }  # fmt: skip
+    memory |= {"memory_attention_num_attention_heads": 1, "memory_attention_num_layers": 1, "image_size": 56}
+    tracker = tf.Sam3TrackerVideoConfig(
+        vision_config=vision,
+        prompt_encoder_config={**side, "hidden_size": 32, "mask_input_channels": 4},
+        mask_decoder_config={
+            "hidden_size": 32, "mlp_dim": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "iou_head_hidden_dim": 16,
+        },
+        memory_encoder_output_channels=16, mask_downsampler_embed_dim=32, **memory,
+    )  # fmt: skip
+    _save(tf.Sam3VideoModel(tf.Sam3VideoConfig(detector_config=detector, tracker_config=tracker)), folder)
+    size: Any = {"size": {"height": 56, "width": 56}, "mask_size": {"height": 16, "width": 16}}
+    tf.Sam3ImageProcessor(**size).save_pretrained(folder)
+    return folder
+
+
 def llava(folder: Path, **generation: Any) -> Path:
     words = [*WORDS, "<image>", "ask", "say"]
     text = tf.LlamaConfig(
