@@ -94,13 +94,18 @@ def test_a_rank_that_has_ended_is_not_waited_for():
 def test_a_rank_says_where_it_is_while_it_computes_and_what_it_waits_in():
     here, there = Pipe(duplex=False)
     pulse = Pulse(there)
+
+    def said():
+        assert here.poll(30), "the thread that beats has ended"
+        return here.recv()
+
     pulse.send("step", 1)
-    while (said := here.recv()) != ("step", 1):
-        assert said[0] == "beat"
-    while "connection.py" not in (beat := here.recv()[1]).where:  # where this test reads the pipe
+    while (heard := said()) != ("step", 1):
+        assert heard[0] == "beat"
+    while "selectors.py" not in (beat := said()[1]).where:  # where this test waits for the pipe
         pass
     assert not beat.waits_in
     with pulse.waiting("all_reduce"):
-        while here.recv()[1].waits_in != "all_reduce":
+        while said()[1].waits_in != "all_reduce":
             pass
     pulse.close()
