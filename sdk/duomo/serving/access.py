@@ -7,7 +7,6 @@ against requests that a foreign page makes.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Collection
 
@@ -120,7 +119,7 @@ def _given(authorization: str) -> bytes:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
-        except binascii.Error:
+        except ValueError:  # not base64, or not ASCII at all
             return b""
     return b""
 

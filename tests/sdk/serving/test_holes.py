@@ -158,7 +158,7 @@ def test_a_token_counts_only_as_the_one_authorization_header(serve):
 
 
 @pytest.mark.parametrize(
-    "given", [None, "", "Bearer", "Bearer wrong", "Basic secret", "Bearer secre", "Bearer secrets"]
+    "given", [None, "", "Bearer", "Bearer wrong", "Basic secret", b"Basic \xe9", "Bearer secre", "Bearer secrets"]
 )
 def test_a_wrong_token_is_refused_everywhere_but_for_health(serve, given):
     client = serve(token="secret")
