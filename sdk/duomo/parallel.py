@@ -236,7 +236,7 @@ class ParallelDims(NamedTuple):
                 )
             if axis in sizes:
                 raise UsageProblem(f"'{axis}' is given twice in '{text}'", fix=f"{axis}={sizes[axis]}")
-            if not (equals and size.isascii() and size.isdigit() and int(size) > 0):
+            if not (equals and size.isascii() and size.isdecimal() and int(size) > 0):
                 raise UsageProblem(
                     f"'{part}' is not a valid size", why="it is a whole number of devices, 1 or more", fix=f"{axis}=1"
                 )

@@ -51,7 +51,7 @@ def parse(value: str | int | dt.date, record: str) -> Time:
     text = value.strip()
     if period := _PERIOD.fullmatch(text):
         return dt.date(int(period[1]), int(period[3]) if period[3] else 3 * int(period[2]) - 2, 1)
-    if text.lstrip("-").isdigit() and len(text) < 8:
+    if re.fullmatch(r"-?\d{1,7}", text):
         return int(text)
     try:
         moment = parse_time(text, "ds", record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -126,7 +127,7 @@ def _check_key(key: str) -> None:
 
 def _typed(app: App, key: str, value: str) -> object:
     if key.startswith("limits."):
-        if not value.replace("_", "").isdigit() or int(value) < 1:
+        if not re.fullmatch(r"\d+(_\d+)*", value) or int(value) < 1:
             raise BadOption(
                 f"'{key}' must be a whole number above 0, not '{value}'", fix=f"duomo config set {key} 1000000"
             )

@@ -160,7 +160,7 @@ def _plan_training(
     from duomo.execution.planning.hardware import describe
     from duomo.execution.planning.training import training_needs
 
-    what = int(train) if train.isdigit() else train
+    what = int(train) if train.isdecimal() else train
     ways = training_needs(profile, devices, what, axes, recompute=recompute)
     if output == "json":
         records = [

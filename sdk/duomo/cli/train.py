@@ -180,7 +180,7 @@ class _Shown:
 
 
 def _train(text: str) -> str | int:
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isdecimal() else text
 
 
 def _validation(text: str) -> float | str:

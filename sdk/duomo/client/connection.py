@@ -102,7 +102,7 @@ class Connection:
             return reply
         error = error_of(reply.status_code, reply.content)
         after = reply.headers.get("retry-after", "")
-        if reply.status_code in (429, 503) and after.isdigit():
+        if reply.status_code in (429, 503) and after.isdecimal():
             raise _Later(error, int(after))
         raise error
 

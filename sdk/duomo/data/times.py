@@ -29,7 +29,7 @@ def parse_time(value: object, field: str, record: str = "") -> dt.datetime | Non
     text = str(value).strip()
     try:
         # Of thirteen digits it would take one for the sign between day and hour.
-        if text.isdigit() and len(text) != len("20260301"):
+        if text.isdecimal() and len(text) != len("20260301"):
             raise ValueError
         return dt.datetime.fromisoformat(text)
     except ValueError:

@@ -65,7 +65,7 @@ class Access:
 
     def _refuse(self, path: str, headers: dict[bytes, str]) -> Refusal | None:
         host = headers.get(b"host", "").lower()
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         if name not in self._hosts and "*" not in self._hosts:
             return 421, _words("E-HOST", "this server does not go by that name", "start it with --host-name NAME")
         origin = headers.get(b"origin", "").rstrip("/").lower()

@@ -61,7 +61,7 @@ class WireLimits(NamedTuple):
 async def read_body(request: Request, limit: int) -> bytes:
     """Read a body, counting. Raises `InputTooLarge` as soon as it is longer than `limit` bytes."""
     declared = header(request, b"content-length")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > limit:
         raise _too_large(int(declared), limit)
     parts: list[bytes] = []
     size = 0

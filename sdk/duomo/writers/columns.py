@@ -87,7 +87,7 @@ def dig(record: object, path: str) -> Any:
     for part in path.split("."):
         if isinstance(record, dict) and part in record:
             record = record[part]
-        elif isinstance(record, list) and part.isdigit() and int(part) < len(record):
+        elif isinstance(record, list) and part.isdecimal() and int(part) < len(record):
             record = record[int(part)]
         else:
             raise KeyError(part)

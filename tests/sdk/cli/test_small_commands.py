@@ -98,6 +98,8 @@ def test_settings_are_checked_typed_written_and_removed(duomo: Any, config: Any)
     [
         (("set", "limit.image_pixels", "1"), "Did you mean 'limits.image_pixels'"),
         (("set", "limits.image_pixels", "many"), "must be a whole number above 0"),
+        (("set", "limits.image_pixels", "1__0"), "must be a whole number above 0"),
+        (("set", "limits.image_pixels", "\N{SUPERSCRIPT TWO}"), "must be a whole number above 0"),
         (("set", "limits.image_pixels", "0"), "must be a whole number above 0"),
         (("set", "offline", "maybe"), "must be true or false"),
         (("set", "models.default.text-clasification", "echo"), "no task named"),

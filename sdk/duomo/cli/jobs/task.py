@@ -91,7 +91,7 @@ class TaskJob(Job[RunOptions]):
         from duomo.runner import load
 
         options = self.options
-        many = "," in options.device or options.device.lstrip("+-").isdigit()
+        many = "," in options.device or options.device.lstrip("+-").isdecimal()
         return load(
             self.name,
             options.model,

@@ -169,7 +169,7 @@ def _memory() -> tuple[float, float]:
     try:
         with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
             limit = file.read().strip()
-        total = min(total, float(limit)) if limit.isdigit() else total
+        total = min(total, float(limit)) if limit.isdecimal() else total
         pages = os.sysconf("SC_AVPHYS_PAGES")
     except (OSError, ValueError):
         return total, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from duomo.counting import counted
@@ -80,7 +81,7 @@ def _names(devices: Devices | None, kind: str, remote: bool) -> tuple[str, ...]:
     """Find one name for each device; where only their number is given, those of `kind` or the first that are here."""
     if devices is None:
         return ()
-    if isinstance(devices, str) and devices.strip().lstrip("+-").isdigit():
+    if isinstance(devices, str) and re.fullmatch(r"[+-]?\d+", devices.strip()):
         devices = int(devices)
     if not isinstance(devices, int):
         names = tuple(name.strip() for name in (devices.split(",") if isinstance(devices, str) else devices))

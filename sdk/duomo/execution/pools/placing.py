@@ -47,7 +47,7 @@ def within(device: str, threads: int) -> tuple[str, dict[str, str]]:
 def threads_for(num_workers: int) -> int:
     """Take as many as the user's environment says, or else each worker's share of the cores."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked):
+    if asked.isdecimal() and int(asked):
         return int(asked)
     return max(1, _cores() // num_workers)
 

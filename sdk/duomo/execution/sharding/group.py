@@ -63,7 +63,7 @@ def remove_rendezvous(address: str) -> None:
 def _is_left(place: Path) -> bool:
     pid = place.name.removeprefix(PLACE).partition("-")[0]
     try:
-        if not pid.isdigit() or sys.platform == "win32" or time.time() - place.stat().st_mtime < LEFT_S:
+        if not pid.isdecimal() or sys.platform == "win32" or time.time() - place.stat().st_mtime < LEFT_S:
             return False
         os.kill(int(pid), 0)  # asks only; there it ends a process
     except ProcessLookupError:

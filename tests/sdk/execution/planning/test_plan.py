@@ -73,6 +73,8 @@ def test_one_copy_a_device_unless_something_else_is_said():
     assert ask("cpu, cpu") == ExecutionPlan("local", ParallelDims(2), ("cpu", "cpu"))
     assert ask(["cuda:1", "cuda:3"]).devices == ("cuda:1", "cuda:3")
     assert ask("cpu,cpu,cpu,cpu", "dp=2,tp=2").devices_of(1) == ("cpu", "cpu")
+    assert ask("--2").devices == ("--2",), "no number, so the name of one; it is not found where it is to run"
+    assert ask("\N{SUPERSCRIPT TWO}").devices == ("\N{SUPERSCRIPT TWO}",)
     assert ask(device="cuda:1") == ExecutionPlan("local", ParallelDims(1), ("cuda:1",))
     assert ask() == ExecutionPlan("local"), "the executor chooses"
     assert ask(executor="inline", device="cuda:1") == ExecutionPlan(), "the worker takes the job's device"
