@@ -74,7 +74,7 @@ class FillMask(Encoder[Text, MaskedText]):
         """Cannot be spread over stages: its head reads the masks alone."""
 
     def check_options(self, options: FillMaskOptions) -> None:
-        """Refuse targets of several tokens."""
+        """Refuse targets of several tokens, and those that are no token."""
         self._targets(options)
 
     def preprocess(self, items: Sequence[Text], options: FillMaskOptions) -> list[Features]:
@@ -134,6 +134,12 @@ class FillMask(Encoder[Text, MaskedText]):
                     f"option 'targets' cannot hold {target!r}",
                     why=f"to this model it is {len(ids)} tokens, and a mask is one",
                     fix="choose words that are one token, or write as many masks as it has",
+                )
+            if known is None and self.tokenizer.id_to_token(ids[0]) == self.wrapper.unk_token:
+                raise BadOption(
+                    f"option 'targets' cannot hold {target!r}",
+                    why=f"this model's vocabulary does not have it: it reads {self.wrapper.unk_token} there",
+                    fix="choose other words, or leave the option out to see which it has",
                 )
             tokens[ids[0]] = None
         return list(tokens)

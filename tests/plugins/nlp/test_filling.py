@@ -75,6 +75,14 @@ def test_a_target_of_several_tokens_is_refused_by_name(bert: duomo.Runner) -> No
         bert(TEXTS[0], targets=["cat", "camera"])
 
 
+def test_a_target_that_the_vocabulary_lacks_is_refused(bert: duomo.Runner) -> None:
+    """It was answered with the score of the token for unknown words."""
+    with pytest.raises(BadOption, match="'targets' cannot hold '☃'") as caught:
+        bert(TEXTS[0], targets=["cat", "☃"])
+    assert "vocabulary does not have it" in caught.value.why
+    assert len(bert(TEXTS[0], targets=["cat", "[UNK]"]).masks[0].fillings) == 2
+
+
 def test_a_text_without_a_mask_is_an_error_of_its_own(bert: duomo.Runner) -> None:
     bad, good = bert.map(["the cat sat", TEXTS[0]], batch_size=2)
     assert "has no mask" in bad.error.what
