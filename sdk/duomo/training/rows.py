@@ -139,6 +139,8 @@ class PreparedRows:
 
     def regroup(self) -> PreparedRows:
         """The rows that the model makes of these: `Trainable.regroup`. All features must be in memory."""
+        if not self._kept:  # none is held out: a model has no word in that
+            return self
         kept = [each for each in self._kept if each is not None]
         if len(kept) < len(self._kept):
             raise MemoryError(f"the rows take more than {KEPT_BYTES / 1024**3:.0f} GiB: train on a part of them")

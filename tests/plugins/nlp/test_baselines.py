@@ -92,3 +92,11 @@ def test_every_character_of_joined_texts_has_a_loss_once():
     batch = model.collate([each for _, each in rows])
     losses = model.losses(model.logits(batch), [None] * len(rows))
     assert losses.counts.tolist() == [4.0, 4.0, 4.0, 2.0]
+
+
+def test_a_language_model_of_characters_is_learnt_with_no_row_held_out(tmp_path):
+    fit = duomo.pretrain(
+        "text-generation", [{"text": "the cat sat on the mat. " * 4}], architecture="transformer", validation=0,
+        out=tmp_path / "out", recipe=Recipe(batch=2, max_steps=1),
+    )  # fmt: skip
+    assert not fit.metrics
