@@ -248,4 +248,4 @@ def _show_fit(fit: Fit) -> None:
 def show_scores(scores: dict[str, Interval]) -> None:
     """Print scores with their intervals."""
     for name, each in scores.items():
-        click.echo(f"{name:<20} {each.value:.4f}  ({each.low:.4f} to {each.high:.4f}, of {each.num_rows:,})")
+        click.echo(f"{name:<20} {each.shown}  ({each.bounds}, of {each.num_rows:,})")

@@ -29,7 +29,7 @@ def _lines(fit: Fit) -> Iterator[str]:
     if fit.metrics:
         yield "| score | value | 95 % interval | from |\n|---|---|---|---|"
         for name, each in fit.metrics.items():
-            yield f"| {name} | {each.value:.4f} | {each.low:.4f} to {each.high:.4f} | {each.num_rows:,} |"
+            yield f"| {name} | {each.shown} | {each.bounds} | {each.num_rows:,} |"
     else:
         yield "No rows were held out: how good it is on others is not known."
     yield "\n## Data\n"

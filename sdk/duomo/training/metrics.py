@@ -37,6 +37,17 @@ class Interval(NamedTuple):
     num_rows: int
     """Rows or tokens it is from."""
 
+    @property
+    def shown(self) -> str:
+        """The score as a person reads it."""
+        return f"{self.value:.4f}" if math.isfinite(self.value) else "not known"
+
+    @property
+    def bounds(self) -> str:
+        """The interval as a person reads it."""
+        known = math.isfinite(self.low) and math.isfinite(self.high)
+        return f"{self.low:.4f} to {self.high:.4f}" if known else "interval not known"
+
 
 class Metric(ABC):
     """Counts of what a model got right; `merge` joins those of two devices."""

@@ -82,6 +82,12 @@ def find_start(task: str, model: str | None, catalog: Catalog) -> Start:
     scratch = next((spec for spec in able if spec.name == model and "from-scratch" in spec.tags), None)
     if scratch is not None:
         return Start(scratch, WeightsRef(scratch, None, "random"), scratch.name, scratch.license)
+    for family in (spec for spec in able if spec.name == model and spec.is_family):
+        raise UsageProblem(
+            f"'{model}' has no weights to start from",
+            why="it is a kind of network: training starts from a checkpoint of it, or from random numbers",
+            fix=_instead(next(iter(_trainer(family).scratch), "")),
+        )
     try:
         weights, reference = find_weights(None, model, catalog)
     except WrongTask:  # no family loads it, but it may be what one starts from
@@ -107,7 +113,7 @@ def find_start(task: str, model: str | None, catalog: Catalog) -> Start:
 def _instead(known: str) -> str:
     """Say what starts where the architecture that was asked for does not."""
     start = "start from a checkpoint: duomo.finetune(…, model='dir:PATH')  (-m dir:PATH without --architecture)"
-    return f"architecture='{known}'  (--architecture {known}), or {start}" if known else start
+    return f"duomo.pretrain(…, architecture='{known}')  (--architecture {known}), or {start}" if known else start
 
 
 def find_scratch(task: str, architecture: str, size: str, catalog: Catalog) -> Start:

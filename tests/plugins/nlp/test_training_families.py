@@ -384,7 +384,9 @@ def test_an_architecture_or_a_size_that_is_not_there_names_those_that_are(tmp_pa
     assert caught.value.fix.startswith("start from a checkpoint: duomo.finetune(")
     with pytest.raises(UnknownModel) as caught:
         duomo.pretrain("fill-mask", CORPUS, architecture="zzz", out=tmp_path / "out")
-    assert caught.value.fix.startswith("architecture='bert'  (--architecture bert), or start from a checkpoint")
+    assert caught.value.fix.startswith(
+        "duomo.pretrain(…, architecture='bert')  (--architecture bert), or start from a checkpoint"
+    )
 
 
 def test_a_pre_training_that_is_stopped_goes_on_bit_for_bit(tmp_path):

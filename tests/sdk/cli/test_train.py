@@ -115,13 +115,17 @@ def test_a_call_that_is_off_is_answered_in_words(base, table, tmp_path, more, co
     assert found == code
 
 
-def test_scores_that_are_not_known_are_null_in_json(monkeypatch):
-    """JSON has no NaN: jq, browsers and polars refuse the file."""
-    unknown = {"r2": Interval(math.nan, math.nan, math.nan, 1)}
+def test_scores_that_are_not_known_are_null_in_json_and_words_elsewhere(monkeypatch):
+    """JSON has no NaN: jq, browsers and polars refuse the file; and "nan to nan" says nothing to a person."""
+    unknown = {"r2": Interval(math.nan, math.nan, math.nan, 1), "mae": Interval(0.5, math.nan, math.nan, 1)}
     found = SimpleNamespace(scores=unknown, left_out=[], num_rows=1, truncated=0, cut_off=0)
     monkeypatch.setattr("duomo.training.checking.evaluate", lambda *_, **__: found)
     code, said = run("evaluate", "tabular-regression", "one.csv", "-m", "dir:houses", "-o", "json")
     assert (code, json.loads(said)["scores"]["r2"]["low"]) == (0, None)
+    _, said = run("evaluate", "tabular-regression", "one.csv", "-m", "dir:houses")
+    assert [line.split(maxsplit=1)[1] for line in said.splitlines()] == [
+        "not known  (interval not known, of 1)", "0.5000  (interval not known, of 1)",
+    ]  # fmt: skip
 
 
 def test_a_model_that_cannot_be_trained_is_run_and_scored(tmp_path):

@@ -93,6 +93,12 @@ def test_what_is_a_formula_or_a_graph_is_refused_with_a_checkpoint_that_learns(r
     assert not (tmp_path / "out").exists()
 
 
+def test_a_kind_of_network_says_how_it_is_started(rows, tmp_path):
+    with pytest.raises(UsageProblem, match="'nlp/gru' has no weights to start from") as caught:
+        duomo.finetune("text-classification", rows, model="nlp/gru", out=tmp_path / "out")
+    assert caught.value.fix.startswith("duomo.pretrain(…, architecture='gru')  (--architecture gru), or start from a")
+
+
 def test_a_graph_names_the_checkpoint_that_it_was_exported_from(rows, tmp_path):
     (tmp_path / "graph").mkdir()
     (tmp_path / "graph" / "network.onnx").touch()
