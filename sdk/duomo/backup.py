@@ -37,8 +37,9 @@ def back_up(folder: Path, paths: Sequence[Path]) -> list[Kept]:
     """Copy files into a new folder, with a manifest.
 
     Of a folder all files are kept, also those of the folders in it, but for what is gone again when it is its turn. A
-    store is copied by SQLite's own backup, so that one that is being written is whole; of an audit log the whole
-    lines are kept, since the last may still be on its way, and its ``.head`` comes with it.
+    store is copied by SQLite's own backup, so that one that is being written is whole; of an audit log, and of JSON
+    lines, the whole lines are kept, since the last may still be on its way. The ``.head`` of a log is copied before it:
+    one that knows of later lines would say that they were cut off.
 
     Raises:
         BackupProblem: the folder holds something already, or there is nothing to keep.
@@ -125,6 +126,9 @@ def restore(folder: Path, into: Path | None = None, *, overwrite: bool = False) 
     try:
         for each, target in zip(kept, targets, strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)
+            if _is_store(folder / each.name):  # of a run that was killed: SQLite would take them for the new file's
+                for companion in ("-wal", "-shm", "-journal"):
+                    target.with_name(target.name + companion).unlink(missing_ok=True)
             _write(target, (folder / each.name).read_bytes())
     except OSError as error:
         raise CannotWrite(
@@ -140,22 +144,35 @@ def _with_companions(path: Path) -> list[Path]:
     if path.name.endswith((".head", "-wal", "-shm")) or not path.is_file():
         return []  # they come with their files, or are part of the copy; a device or a pipe has nothing to keep
     head = path.with_name(path.name + ".head")
-    return [path, head] if head.exists() else [path]
+    return [head, path] if head.exists() else [path]
 
 
 def _copy(source: Path, target: Path) -> None:
-    with open(source, "rb") as file:
-        is_store = file.read(len(_SQLITE)) == _SQLITE
-    if is_store:
-        with sqlite3.connect(f"file:{source}?mode=ro", uri=True) as one, sqlite3.connect(target) as other:
+    is_log = source.with_name(source.name + ".head").exists()
+    if _is_store(source):
+        with sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True) as one, sqlite3.connect(target) as other:
             one.backup(other)
         one.close()
         other.close()
-    elif source.suffix == ".jsonl":
+    elif is_log or source.suffix == ".jsonl":
         content = source.read_bytes()
-        target.write_bytes(content[: content.rfind(b"\n") + 1])
+        end = content.rfind(b"\n") + 1
+        target.write_bytes(content if not is_log and _is_whole(content[end:]) else content[:end])
     else:
         shutil.copyfile(source, target)
+
+
+def _is_store(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -32,7 +32,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 def test_what_is_kept_comes_back_as_it_was(tmp_path, files):
     kept = back_up(tmp_path / "backup", files)
-    assert [Path(each.path).name for each in kept] == ["run.store", "audit.jsonl", "audit.jsonl.head", "serve.toml"]
+    assert [Path(each.path).name for each in kept] == ["run.store", "audit.jsonl.head", "audit.jsonl", "serve.toml"]
     restored = restore(tmp_path / "backup", tmp_path / "again")
     assert (tmp_path / "again" / "serve.toml").read_text("utf-8") == files[2].read_text("utf-8")
     assert verify(tmp_path / "again" / "audit.jsonl").lines == verify(files[1]).lines
@@ -62,6 +62,58 @@ def test_a_line_that_is_half_written_is_left_out(tmp_path):
     back_up(tmp_path / "backup", [log])
     [copy] = restore(tmp_path / "backup", tmp_path / "again")
     assert copy.read_bytes() == b'{"seq": 1}\n'
+
+
+def test_the_last_line_of_a_table_needs_no_end(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(b'{"a": 1}\n{"a": 2}')
+    back_up(tmp_path / "backup", [rows])
+    [copy] = restore(tmp_path / "backup", tmp_path / "again")
+    assert copy.read_bytes() == b'{"a": 1}\n{"a": 2}'
+
+
+def test_a_log_of_any_name_that_is_being_written_is_sound_in_the_backup(tmp_path, monkeypatch):
+    path, copy = tmp_path / "decisions.log", shutil.copyfile
+    log = AuditLog(path)
+    log.append("test")
+
+    monkeypatch.setattr(shutil, "copyfile", lambda source, target: (copy(source, target), log.close()))
+    with path.open("ab") as file:
+        file.write(b'{"seq"')  # half of the next line is on its way
+    back_up(tmp_path / "backup", [path])
+    _, kept = restore(tmp_path / "backup", tmp_path / "again")
+    assert verify(kept) == (1, log.head, "", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_store_has_any_name(tmp_path):
+    path = tmp_path / "50%20 #1?mode=rw.store"
+    with sqlite3.connect(path) as writing:
+        writing.execute("CREATE TABLE t (x)")
+    writing.close()
+    back_up(tmp_path / "backup", [path])
+    [copy] = restore(tmp_path / "backup", tmp_path / "again")
+    with sqlite3.connect(copy) as reading:
+        assert reading.execute("SELECT name FROM sqlite_master").fetchall() == [("t",)]
+    reading.close()
+
+
+def test_what_a_killed_run_left_beside_its_store_does_not_change_the_one_that_is_restored(tmp_path):
+    path, wal = tmp_path / "run.store", tmp_path / "run.store-wal"
+    writing = sqlite3.connect(path)
+    writing.execute("PRAGMA journal_mode = WAL")
+    writing.execute("CREATE TABLE t (x)")
+    writing.commit()
+    back_up(tmp_path / "backup", [path])
+    writing.execute("INSERT INTO t VALUES (1)")
+    writing.commit()
+    left = wal.read_bytes()
+    writing.close()
+    wal.write_bytes(left)  # as a kill leaves it
+    restore(tmp_path / "backup", overwrite=True)
+    with sqlite3.connect(path) as reading:
+        assert reading.execute("SELECT x FROM t").fetchall() == []
+    reading.close()
 
 
 def damage(folder: Path, how: str) -> None:
