@@ -130,6 +130,7 @@ def restore(folder: Path, into: Path | None = None, *, overwrite: bool = False) 
                 for companion in ("-wal", "-shm", "-journal"):
                     target.with_name(target.name + companion).unlink(missing_ok=True)
             _write(target, (folder / each.name).read_bytes())
+            shutil.copymode(folder / each.name, target)
     except OSError as error:
         raise CannotWrite(
             "not all files were restored", why=str(error), fix="correct that, and restore again"
@@ -160,6 +161,7 @@ def _copy(source: Path, target: Path) -> None:
         target.write_bytes(content if not is_log and _is_whole(content[end:]) else content[:end])
     else:
         shutil.copyfile(source, target)
+    shutil.copymode(source, target)
 
 
 def _is_store(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; it takes the place of `path` when the block ends without an error.
 
+    A file that is there already keeps its permissions: who may read it is not for us to widen.
+
     Raises:
         OSError: `path` is a device or a pipe, such as ``/dev/null``, which would be lost.
     """
@@ -22,6 +25,8 @@ def replacing(path: Path) -> Iterator[Path]:
     fresh = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         yield fresh
+        if path.exists():
+            shutil.copymode(path, fresh)
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)

@@ -41,6 +41,18 @@ def test_what_is_kept_comes_back_as_it_was(tmp_path, files):
     assert [each.ok for each in runner.map(["a", "b"], store=restored[0])] == [True, True]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_who_may_read_a_file_may_read_its_copies_and_nobody_else(tmp_path, files):
+    for path in files:
+        path.chmod(0o600)
+    kept = back_up(tmp_path / "backup", files)
+    copies = [tmp_path / "backup" / each.name for each in kept if not each.name.endswith(".head")]
+    files[1].unlink()
+    files[2].write_text("changed")
+    restored = [path for path in restore(tmp_path / "backup", overwrite=True) if path.suffix != ".head"]
+    assert [path.stat().st_mode & 0o777 for path in (*copies, *restored)] == [0o600] * 6
+
+
 def test_a_store_that_is_being_written_is_copied_whole(tmp_path):
     path = tmp_path / "live.db"
     with sqlite3.connect(path) as writing:

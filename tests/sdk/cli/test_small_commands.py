@@ -1,6 +1,7 @@
 """``duomo tasks``, ``executors``, ``env``, ``config`` and ``completion``."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def test_env_tells_versions_and_hides_the_home_folder(duomo: Any, monkeypatch: p
 
 def test_settings_are_checked_typed_written_and_removed(duomo: Any, config: Any) -> None:
     path: Path = config("")
+    path.chmod(0o600)
     assert duomo("config", "path").stdout == f"{path}\n"
     for args in (
         ("set", "limits.image_pixels", "1_000"),
@@ -78,6 +80,7 @@ def test_settings_are_checked_typed_written_and_removed(duomo: Any, config: Any)
         ("alias", "mine.too", "echo"),
     ):
         assert duomo("config", *args).exit_code == 0, args
+    assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600, "whoever may not read it still may not"
     assert load_config() == {
         "limits": {"image_pixels": 1000},
         "offline": True,
