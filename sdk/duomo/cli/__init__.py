@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import gc
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from duomo.cli.app import App, app_of
 from duomo.cli.failures import described, is_from_stdout, mute_stdout
 from duomo.cli.groups import COMMANDS as COMMANDS, GROUPS, PLUGIN_COMMANDS
 from duomo.cli.stopping import code_of
-from duomo.errors import UnknownPlugin
+from duomo.errors import UnknownPlugin, UsageProblem
 
 HELP = """Vision, text, speech and all of them together, from one command line.
 
@@ -104,6 +105,7 @@ class Root(click.Group):
         app = extra["obj"] = extra.get("obj") or App()
         extra["standalone_mode"] = False
         try:
+            _demand_no_files(sys.argv[1:] if args is None else args)
             sys.exit(super().main(args, prog_name or "duomo", **extra))
         except click.Abort as error:
             app.say("interrupted")
@@ -119,6 +121,14 @@ class Root(click.Group):
                 mute_stdout()
             app.report(problem, error)
             sys.exit(problem.exit_code)
+
+
+def _demand_no_files(args: Sequence[str]) -> None:
+    """Raise `UsageProblem` for a file such as ``-dash.jpg``, which ``*.jpg`` names and is read as ``-d ash.jpg``."""
+    for each in itertools.takewhile(lambda each: each != "--", args):
+        if len(each) > 2 and each[0] == "-" != each[1] and os.path.isfile(each):
+            raise UsageProblem(f"'{each}' is a file, and is read as options", why="it begins with a hyphen",
+                               fix=f"./{each}; or -- before all inputs")  # fmt: skip
 
 
 def _with_globals(command: click.Command) -> click.Command:

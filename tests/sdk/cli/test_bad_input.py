@@ -243,3 +243,23 @@ def test_an_error_says_which_of_several_inputs_it_is_about(duomo: Any, tmp_path:
         "error: input 3: this text is empty",
     ]
     assert duomo(*CLASSIFY, "-t", " ", "-o", "text").stderr.startswith("error: this text is empty")
+
+
+def test_a_file_whose_name_begins_with_a_hyphen_is_not_read_as_options(
+    duomo: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, picture: Path
+) -> None:
+    (tmp_path / "-dash.png").write_bytes(picture.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    done = duomo(*EMBED, "-dash.png")
+    assert done.exit_code == 2
+    assert "'-dash.png' is a file, and is read as options" in done.stderr
+    assert "./-dash.png" in done.stderr
+    assert [each["ok"] for each in duomo.json(*EMBED, "./-dash.png")] == [True]
+    assert [each["ok"] for each in duomo.json(*EMBED, "--", "-dash.png")] == [True]
+
+
+@pytest.mark.parametrize("name", ["--field", "-O"])
+def test_of_two_values_none_is_dropped(duomo: Any, name: str) -> None:
+    done = duomo(*CLASSIFY, "-t", "one", name, "a", name, "b")
+    assert done.exit_code == 2
+    assert "takes one value, and is given 'a' and 'b'" in done.stderr

@@ -42,7 +42,10 @@ class JobOptions:
         envvar="DUOMO_OUTPUT",
     )
     out: str | None = option(
-        "-O --out", "FILE|DIR", "Write there, in the format of its suffix; a folder gets a file for each input."
+        "-O --out",
+        "FILE|DIR",
+        "Write there, in the format of its suffix; a folder gets a file for each input.",
+        once=True,
     )
     fields: str | None = option("--fields", "A,B", "Only these fields, such as id,text or meta.ms.")
     csv_safe: bool = option("--csv-safe", "", "Put ' before CSV cells that a spreadsheet runs as a formula.", False)
@@ -118,7 +121,9 @@ class RunOptions(JobOptions):
         "auto",
         type=click.Choice(["auto", "text", "jsonl", "csv", "bytes"]),
     )  # fmt: skip
-    field: str = option("--field", "NAME", "The field of a record or column of a CSV, such as result.text.", "")
+    field: str = option(
+        "--field", "NAME", "The field of a record or column of a CSV, such as result.text.", "", once=True
+    )
     null: bool = option("--null", "", "Texts on standard input and paths in lists end with NUL, not newline.", False)
     whole: bool = option("--whole", "", "Standard input is one text, not one a line.", False)
 
@@ -141,6 +146,18 @@ class AdaptOptions(JobOptions):
     by: str = option("--by", "NAME", "Who answers for the overrides.", "")
 
 
+def _one_of(default: object) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], object]:
+    """Make a callback that refuses two values, where both would be meant and click takes the last."""
+
+    def one(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> object:
+        if len(set(values)) > 1:
+            names = " and ".join(map(repr, dict.fromkeys(values)))
+            raise click.UsageError(f"{parameter.opts[0]} takes one value, and is given {names}", ctx)
+        return values[0] if values else default
+
+    return one
+
+
 def options_of(cls: type[JobOptions]) -> Callable[[F], F]:
     """Make a decorator that gives a command the options of a class: its own first, then those of all jobs."""
     fields = sorted(dataclasses.fields(cls), key=lambda field: field.name not in cls.__annotations__)
@@ -149,7 +166,9 @@ def options_of(cls: type[JobOptions]) -> Callable[[F], F]:
         for field in reversed([field for field in fields if field.metadata]):
             settings = dict(field.metadata)
             names = settings.pop("names")
-            if isinstance(field.default, tuple):
+            if settings.pop("once", False):
+                settings |= {"multiple": True, "callback": _one_of(field.default)}
+            elif isinstance(field.default, tuple):
                 settings["multiple"] = True
             else:
                 settings |= {"default": field.default, "show_default": field.default != ""}
