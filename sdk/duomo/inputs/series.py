@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import itertools
 import math
 import statistics
@@ -71,7 +72,7 @@ def _values_of(row: Mapping[object, object]) -> object:
         raise BadInput(
             "this row has no 'values'",
             why=f"a row is a whole series, the oldest value first; it has: {', '.join(map(str, row)):.60}",
-            fix='write {"values": [112, 118, 132]}, or name the field: --field NAME, map(rows, key="NAME")',
+            fix='write {"values": [112, 118, 132]}, or name the field: map(rows, key="NAME")  (--field NAME)',
         )
     return row["values"]
 
@@ -79,6 +80,8 @@ def _values_of(row: Mapping[object, object]) -> object:
 def _check_order(index: Any) -> None:
     """Refuse a pandas Series whose times do not ascend: newest first, it would be forecast into the past."""
     is_time = str(getattr(index, "dtype", "")).startswith(("datetime", "period"))
+    if not is_time and (moments := _written_times(index)) is not None:
+        index, is_time = type(index)(moments), True
     if is_time and not (index.is_monotonic_increasing and index.is_unique):
         raise BadInput(
             "the times of this series do not ascend",
@@ -94,6 +97,17 @@ def _check_order(index: Any) -> None:
             why="values are taken as even steps, and a season would come too early behind the gap",
             fix="series.asfreq(…).interpolate(), or leave out what is before it",
         )
+
+
+def _written_times(index: Any) -> list[dt.datetime] | None:
+    """The moments of an index of dates as a table has them, text in ISO 8601 or `datetime.date`; None for another."""
+    if str(getattr(index, "dtype", "")) not in ("object", "str", "string"):
+        return None
+    try:
+        moments = [dt.datetime.fromisoformat(str(each).strip()) for each in index]
+        return [each.astimezone(dt.UTC).replace(tzinfo=None) if each.tzinfo else each for each in moments]
+    except ValueError:
+        return None
 
 
 def _gap(moments: list[int]) -> int:

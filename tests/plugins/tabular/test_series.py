@@ -117,7 +117,12 @@ def test_times_that_do_not_ascend_are_refused():
     days = pd.Series([1.0, 2.0, 3.0], index=pd.date_range("2026-01-01", periods=3))
     assert Series.accept(days).values == (1.0, 2.0, 3.0)
     assert Series.accept(pd.Series([1.0, 2.0], index=["b", "a"])).values == (1.0, 2.0)
-    for series in (days[::-1], days.tz_localize("Europe/Berlin")[::-1], days.to_period("D")[::-1], days.iloc[[0, 0]]):
+    written = days.set_axis([str(each.date()) for each in days.index])
+    dates = days.set_axis([each.date() for each in days.index])
+    for series in (written, dates, days.set_axis(["2026-03-29T01:00+01:00", "2026-03-29T03:00+02:00", "2026-03-30"])):
+        assert Series.accept(series).values == (1.0, 2.0, 3.0)
+    berlin = days.tz_localize("Europe/Berlin")
+    for series in (days[::-1], berlin[::-1], days.to_period("D")[::-1], days.iloc[[0, 0]], written[::-1], dates[::-1]):
         with pytest.raises(BadInput, match="do not ascend"):
             Series.accept(series)
 
