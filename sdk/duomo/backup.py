@@ -114,15 +114,19 @@ def restore(folder: Path, into: Path | None = None, *, overwrite: bool = False) 
     targets = [Path(each.path) if into is None else into / Path(each.path).name for each in kept]
     if len(set(targets)) < len(targets):
         raise BackupProblem(
-            "two files of the backup have one name", fix="restore them where they were: leave --into out"
+            "two files of the backup have one name", fix="restore them where they were: leave into=… out  (--into)"
         )
     for each, target in zip(kept, targets, strict=True):
         if target.exists() and not target.is_file():
             raise BackupProblem(
-                f"'{target}' is not an ordinary file", why="a device or a pipe cannot be put back", fix="--into FOLDER"
+                f"'{target}' is not an ordinary file",
+                why="a device or a pipe cannot be put back",
+                fix="into=FOLDER  (--into FOLDER)",
             )
         if not overwrite and target.exists() and _sha256(target) != each.sha256:
-            raise BackupProblem(f"'{target}' is there and differs", fix="move it away, or --overwrite")
+            raise BackupProblem(
+                f"'{target}' is there and differs", fix="move it away, or overwrite=True  (--overwrite)"
+            )
     try:
         for each, target in zip(kept, targets, strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ def find_weights(task: str | None, model: str | None, catalog: Catalog) -> tuple
             raise UsageProblem(
                 f"'{spec.name}' loads checkpoints that you name",
                 why="it has no weights of its own",
-                fix='model="hf:org/name" or "dir:PATH" (-m hf:org/name or -m dir:PATH)',
+                fix='model="hf:org/name" or "dir:PATH"  (-m hf:org/name or -m dir:PATH)',
             )
         return _locate(spec, catalog), spec.name
     return _open(ref, task, catalog), str(ref)
@@ -102,13 +102,13 @@ def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
     needs_pooling = task is not None and catalog.families(task, ["SentenceTransformer"])
     listing = f"duomo models list --task {task} shows what does it" if task else "duomo models list --family"
     if task in START:
-        listing += f", and a good start is -m hf:{START[task]}"
+        listing += f', and a good start is model="hf:{START[task]}"  (-m hf:{START[task]})'
     raise WrongTask(
         f"'{ref}' cannot do {task}" if task else f"no plugin knows what to do with '{ref}'",
         why=f"it is made for {made_for}"
         + ("" if others else ", which no family here loads")
         + (", and no modules.json says how the vectors of its tokens are pooled" if needs_pooling else ""),
-        fix=f"duomo run {others[0]} -m {ref} …" if others else listing,
+        fix=f"duomo.load('{others[0]}', '{ref}')  (duomo run {others[0]} -m {ref} …)" if others else listing,
     )
 
 

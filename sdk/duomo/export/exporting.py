@@ -133,7 +133,7 @@ def _check_moved(found: Comparison, limit: float, spec: ModelSpec, further: str)
 def _place(folder: str | Path) -> Path:
     """The folder to write, which is not there yet, or empty."""
     if not os.fspath(folder):
-        raise UsageProblem("the folder to write to has no name", fix="name a new one: -O exported/")
+        raise UsageProblem("the folder to write to has no name", fix='name a new one: "exported/"  (-O exported/)')
     place = Path(folder).expanduser()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         why = "an export writes a folder of its own"
@@ -210,7 +210,9 @@ def _check_call(format: str, int8: bool, tolerance: float | None) -> None:
         raise UsageProblem(f"no export format '{format}'", why=did_you_mean(format, FORMATS), fix=" or ".join(FORMATS))
     if int8 and format != "onnx":
         raise UsageProblem(
-            f"{format} has no 8-bit form here", why="it is made by ONNX Runtime's quantizer", fix="--format onnx --int8"
+            f"{format} has no 8-bit form here",
+            why="it is made by ONNX Runtime's quantizer",
+            fix='format="onnx", int8=True  (--format onnx --int8)',
         )
     if tolerance is not None and not tolerance > 0:
         raise UsageProblem(f"the tolerance must be above 0, not {tolerance!r}", fix="leave it out, or 0.01")
@@ -233,7 +235,7 @@ def _not_exportable(spec: ModelSpec, catalog: Catalog) -> ExportRefused:
         return ExportRefused(
             f"'{spec.name}' cannot be exported for {spec.task}",
             why=f"it is a graph already, which '{graph}' runs without torch",
-            fix=f"duomo models add {graph}; duomo run {spec.task} -m {graph}",
+            fix=f'duomo models add {graph}; then model="{graph}"  (-m {graph})',
         )
     able = [each for each in catalog.models if EXPORTABLE in each.tags]
     same = [each.name for each in able if each.task == spec.task]
@@ -271,7 +273,7 @@ def _inputs(
     sample = sample_for(task)
     items = list(on) or (sample.items if sample is not None else [])
     if not items:
-        raise UsageProblem(f"there is no sample for {task.name}", fix="name real inputs: --on FILE")
+        raise UsageProblem(f"there is no sample for {task.name}", fix="name real inputs: on=[…]  (--on FILE)")
     options = dict(sample.options) if sample is not None else {}
     if issubclass(task.Result, Classification) and "top_k" in task.Options.model_fields:
         options["top_k"] = ALL_LABELS

@@ -119,7 +119,7 @@ def _write(training: Training, fit: Fit, held: Evaluation | None) -> None:
         raise CannotWrite(
             f"the trained model cannot be written to '{out}'",
             why=str(error),
-            fix="make room; --resume writes it again from the last checkpoint",
+            fix="make room; resume=True  (--resume) writes it again from the last checkpoint",
         ) from error
 
 

@@ -72,7 +72,7 @@ class Ledger:
             raise CannotWrite(
                 f"the checkpoint after step {step} cannot be written",
                 why=str(error),
-                fix="make room; --resume goes on from the checkpoint before",
+                fix="make room; resume=True  (--resume) goes on from the checkpoint before",
             ) from error
         kept = {name, f"step-{state.get('best_step') or 0:08}"}
         for old in self.folder.glob("step-*"):

@@ -204,7 +204,7 @@ def _default(task: str, able: list[ModelSpec], catalog: Catalog) -> str:
     raise UnknownModel(
         f"no model to start from is at hand for {task}",
         why="none that can be trained for it is installed" if able else "no installed plugin trains for this task",
-        fix='name a checkpoint: model="hf:org/name" or "dir:PATH" (-m hf:org/name or -m dir:PATH)'
+        fix='name a checkpoint: model="hf:org/name" or "dir:PATH"  (-m hf:org/name or -m dir:PATH)'
         + ("; or start from random numbers: duomo.pretrain (--pretrain)" if blank else "")
         if able
         else "duomo tasks list",

@@ -67,10 +67,11 @@ def _full(name: str, cls: type[Result]) -> str:
     if head == "top" and (best := _place_of_top(cls)):
         return f"result.{best}{name.removeprefix('top')}"
     known = [*OUTCOME_KEYS, *cls.model_fields, *(["top"] if _place_of_top(cls) else [])]
+    names = ("id", *cls.model_fields)
     raise BadOption(
         f"a result has no field '{head}'",
         why=did_you_mean(head, known) or f"there are: {', '.join(known)}",
-        fix="--fields id," + ",".join(cls.model_fields),
+        fix=f"{names}  (--fields {','.join(names)})",
     )
 
 

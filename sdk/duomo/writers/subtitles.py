@@ -33,7 +33,7 @@ class SubtitleWriter(TextWriter):
             raise UsageProblem(
                 "a file of subtitles holds one transcript",
                 why="there are several results, and the first is in it",
-                fix="-O FOLDER/ writes a file for each input",
+                fix="write a file for each: a writer an input, or a folder  (-O FOLDER/)",
             )
         self._kept.append(outcome.id)
         self._file.write(self.head)

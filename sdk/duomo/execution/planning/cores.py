@@ -20,7 +20,7 @@ from duomo.execution.planning.costs import (
     memory_needed,
     room_on,
 )
-from duomo.execution.planning.hardware import DEVICES, MFU_CPU, Device
+from duomo.execution.planning.hardware import DEVICES, MFU_CPU, Device, asking_for
 from duomo.execution.planning.profile import ModelProfile
 from duomo.parallel import ParallelDims
 
@@ -83,11 +83,12 @@ def plan_cpu(
 def _does_not_fit(profile: ModelProfile, dtype: str, need: float, room: float, units: int) -> DoesNotFit:
     larger = sorted(DEVICES.values(), key=lambda each: each.memory)
     fits = [each for each in larger if memory_needed(profile, ParallelDims(), dtype, units) <= room_on(each)]
-    other = f"--devices 1x{fits[0].kind}" if fits else "--devices 8xH200, if the model can be split"
+    device, condition = (f"1x{fits[0].kind}", "") if fits else ("8xH200", ", if the model can be split")
+    other = asking_for(device) + condition
     return DoesNotFit(
         f"'{profile.name}' does not fit into the memory of this CPU",
         why=f"it needs {need / 1e9:.1f} GB and there are {room / 1e9:.1f} GB",
-        fix="--dtype bfloat16" if dtype == "float32" and need / 2 < room else other,
+        fix='dtype="bfloat16"  (--dtype bfloat16)' if dtype == "float32" and need / 2 < room else other,
     )
 
 

@@ -79,9 +79,14 @@ def parse_devices(text: str) -> tuple[Device, ...]:
         raise UsageProblem(
             f"'{text}' mixes the CPU with accelerators",
             why="its cores prepare the batches of the accelerators, and would be the slowest replica by far",
-            fix="--devices " + ",".join(part for part in text.split(",") if "cpu" not in part.lower()),
+            fix=asking_for(",".join(part for part in text.split(",") if "cpu" not in part.lower())),
         )
     return tuple(found)
+
+
+def asking_for(names: str) -> str:
+    """Spell devices as Python and the command line do."""
+    return f'devices="{names}"  (--devices {names})'
 
 
 def _parse_one(part: str, text: str) -> list[Device]:
@@ -90,14 +95,15 @@ def _parse_one(part: str, text: str) -> list[Device]:
     if re.fullmatch(r"cpu(:\d+)?", part):
         cores = int(part[4:] or 0) if ":" in part else 0
         if ":" in part and not 1 <= cores <= 4096:
-            raise UsageProblem(f"'{part}' is not a number of cores", fix="--devices cpu:2")
+            raise UsageProblem(f"'{part}' is not a number of cores", fix=asking_for("cpu:2"))
         return [_cpu(cores)]
     if re.fullmatch(r"cuda(:\d+)?", part):
         here = [device for device in local_devices() if not device.is_cpu]
         chosen = [device for device in here if part in ("cuda", device.name)]
         if not chosen:
             names = ", ".join(device.name for device in here) or "no GPU"
-            raise DeviceUnavailable(f"no device '{part}' here", why=f"this machine has {names}", fix="--devices 8xH100")
+            why = f"this machine has {names}"
+            raise DeviceUnavailable(f"no device '{part}' here", why=why, fix=asking_for("8xH100"))
         return chosen
     count, _, kind = part.rpartition("x") if re.match(r"\d+x", part) else ("1", "", part)
     known = {each.lower(): each for each in (*DEVICES, *ALIASES)}
@@ -107,10 +113,10 @@ def _parse_one(part: str, text: str) -> list[Device]:
         raise UsageProblem(
             f"no device '{kind or part}' is known",
             why=f"{did_you_mean(kind.upper(), DEVICES)} Known are {', '.join(DEVICES)}, cpu, cpu:N and cuda".strip(),
-            fix=f"--devices {text.replace(part, example, 1)}",
+            fix=asking_for(text.replace(part, example, 1)),
         )
     if not 1 <= int(count) <= 65536:
-        raise UsageProblem(f"'{part}' is not a number of devices", fix=f"--devices 8x{name}")
+        raise UsageProblem(f"'{part}' is not a number of devices", fix=asking_for(f"8x{name}"))
     return [DEVICES[ALIASES.get(name, name)]] * int(count)
 
 

@@ -28,7 +28,7 @@ from duomo.execution.planning.costs import (
     room_on,
     step_time,
 )
-from duomo.execution.planning.hardware import DEVICES, MFU, PER_NODE, Device, describe, parse_devices
+from duomo.execution.planning.hardware import DEVICES, MFU, PER_NODE, Device, asking_for, describe, parse_devices
 from duomo.execution.planning.profile import SIZES, ModelProfile, profile_weights, transformers_folder
 from duomo.parallel import ParallelDims
 
@@ -68,7 +68,9 @@ def make_plan(
     if dtype not in SIZES:
         raise UsageProblem(f"no dtype '{dtype}'", fix=f"one of {', '.join(SIZES)}")
     if not devices:
-        raise UsageProblem("there is no device to plan for", fix="--devices 8xH100, or --devices cpu")
+        raise UsageProblem(
+            "there is no device to plan for", fix='devices="8xH100" or "cpu"  (--devices 8xH100 or cpu)'
+        )
     length = length or (128.0 if profile.unit == "token" else 1.0)
     if devices[0].is_cpu:
         return plan_cpu(profile, devices[0], items, dtype, length, objective)
@@ -295,10 +297,10 @@ def _refusal(
     def works(some: Sequence[Device], kind: str) -> bool:
         return bool(_candidates(profile, some, kind, length, axes)[0])
 
-    ways = ["--dtype bfloat16"] if dtype == "float32" and works(devices, "bfloat16") else []
+    ways = ['dtype="bfloat16"  (--dtype bfloat16)'] if dtype == "float32" and works(devices, "bfloat16") else []
     for choices in (more, others):
         first = next((some for some in choices if works(some, dtype)), None)
-        ways += [f"--devices {describe(tuple(first))}"] if first else []
+        ways += [asking_for(describe(tuple(first)))] if first else []
     misses = [line for line in rejected if "needs" in line]
     shown = "\n".join(misses[-3:] if len(misses) > 3 else misses)
     return DoesNotFit(

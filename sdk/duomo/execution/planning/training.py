@@ -118,6 +118,6 @@ def _trained(profile: ModelProfile, train: str | int) -> tuple[float, float, int
         raise UsageProblem(
             f"train={train} cannot be planned for '{profile.name}'",
             why=f"{counted(profile.layers, 'layer of it is', 'layers of it are')} known",
-            fix="--train all or --train head" + (f", or 1 to {profile.layers}" if profile.layers else ""),
+            fix='train="all" or "head"' + (f", or 1 to {profile.layers}" if profile.layers else "") + "  (--train all)",
         )
     return stack * train / profile.layers, head, train

@@ -34,7 +34,7 @@ a broken one gives. For sentence vectors 0.1 is a cosine of 0.99 with the exact 
 spoil the scales of 8-bit layers, it is 0.5 and more."""
 PLAIN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 """Layers that may be changed; no subclass: it has a forward of its own, or an owner that reads its weight."""
-EXACT = "--optimize none (in Python optimize='none')"
+EXACT = "optimize='none'  (--optimize none)"
 
 
 def optimize(model: Model[Any, Any], mode: str, device: str) -> Trial:
@@ -59,7 +59,8 @@ def optimize(model: Model[Any, Any], mode: str, device: str) -> Trial:
     if mode == "bf16":
         return Trial(model, mode, _rebuilt(held, mode, _in_bfloat16), _autocast(forward, torch.device(device).type))
     if device != "cpu":
-        raise _refusal(mode, f"its layers run on the CPU, and the model is on {device}", "--optimize bf16")
+        fix = "optimize='bf16'  (--optimize bf16)"
+        raise _refusal(mode, f"its layers run on the CPU, and the model is on {device}", fix)
     if mode in NEEDS:
         need(mode)
         return Trial(model, mode, {name: Exported(each, mode) for name, each in held.items()}, forward)

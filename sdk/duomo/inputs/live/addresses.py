@@ -60,7 +60,7 @@ def reader_of(source: str, suffixes: tuple[str, ...] = (), drop: str = "all") ->
         raise UsageProblem(
             f"'{source}' is not a live source",
             why=near or "it begins with none of the kinds",
-            fix=f"{', '.join(f'{each}:' for each in KINDS)}; a file is an ordinary input, without --live",
+            fix=f"{', '.join(f'{each}:' for each in KINDS)}; a file is an ordinary input",
         )
     if rest.startswith("//"):
         address = urlsplit(source.replace("#", "%23"))  # a wildcard of MQTT, and no fragment

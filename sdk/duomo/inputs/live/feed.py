@@ -32,7 +32,9 @@ def every_of(drop: str) -> int:
     """How many items one is taken of; 1 for ``all``, 0 for ``latest``. Raises `UsageProblem` for another policy."""
     found = re.fullmatch(r"every=([1-9]\d*)", drop)
     if drop not in ("latest", "all") and found is None:
-        raise UsageProblem(f"no drop policy '{drop}'", why="it is one of latest, all, every=N", fix="--drop latest")
+        raise UsageProblem(
+            f"no drop policy '{drop}'", why="it is one of latest, all, every=N", fix='drop="latest"  (--drop latest)'
+        )
     return int(found[1]) if found is not None else int(drop == "all")
 
 

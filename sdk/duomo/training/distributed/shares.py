@@ -147,7 +147,7 @@ def _refuse_experts(network: nn.Module, plan: TensorPlan, name: str) -> None:
         raise UsageProblem(
             f"'{name}' cannot be trained with tp",
             why=f"{bare[0]} is cut to compute with, and its gradients are not put together",
-            fix="use dp, pp or --shard",
+            fix="use dp, pp or shard=True  (--shard)",
         )
 
 

@@ -156,7 +156,9 @@ def test_what_fits_nowhere_says_how_much_is_missing_and_what_would_do(profile, d
         assert word in str(caught.value)
     assert caught.value.exit_code == 4
     for line in caught.value.fix.split("\nor "):
-        option, value = line.split(" ")
+        python, _, shell = line.partition("  ")
+        option, value = shell.strip("()").split(" ")
+        assert python == f'{option.removeprefix("--")}="{value}"'
         better = parse_devices(value if option == "--devices" else devices)
         assert make_plan(profile, better, dtype=value if option == "--dtype" else dtype)
 
@@ -166,7 +168,7 @@ def test_a_cpu_without_the_memory_names_a_device_that_has_it(monkeypatch):
     with pytest.raises(DoesNotFit) as caught:
         make_plan(LLAMA7, parse_devices("cpu"))
     assert "needs 30." in caught.value.why
-    assert caught.value.fix == "--devices 1xA100-40"
+    assert caught.value.fix == 'devices="1xA100-40"  (--devices 1xA100-40)'
 
 
 profiles = st.builds(
