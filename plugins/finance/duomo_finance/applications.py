@@ -242,7 +242,7 @@ def _check_number(field: Field, value: object, row: Row, key: str) -> list[Findi
     return []
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     number = None if is_missing(value) or isinstance(value, bool) else number_in(value)
     return math.nan if number is None else number
 

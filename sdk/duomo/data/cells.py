@@ -47,12 +47,12 @@ def name_in(cell: Any) -> str | None:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
 
 
-def number_in(cell: Any) -> float | None:
+def number_in(cell: object) -> float | None:
     """A finite number as a program writes it, 1 and 0 for truth values, or None."""
     if isinstance(cell, str) and "_" in cell:  # 1_0 is 10 to Python alone
         return None
     try:
-        number = float(cell)
+        number = float(cell)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
