@@ -29,6 +29,8 @@ FRAME = 480
 """Samples that it hears at once."""
 DELAY = 1440
 """Samples by which its output is late: two frames that it looks ahead, and half of its window."""
+QUIET = 0.1
+"""Peak to which a quieter clip is raised, and lowered again behind: speech that peaked at 0.01 came out as silence."""
 LIBRARIES = {"darwin": "libdeepfilter.dylib", "win32": "deepfilter.dll"}
 
 
@@ -91,10 +93,12 @@ class DeepFilterNet(Model[Audio, Sound]):
         try:
             size = self.library.df_get_frame_length(state)
             padded = np.zeros(-(-(len(samples) + DELAY) // size) * size, np.float32)
-            padded[: len(samples)] = samples
+            peak = float(np.abs(samples).max())
+            gain = np.float32(QUIET / peak if 0 < peak < QUIET else 1)
+            padded[: len(samples)] = samples * gain
             cleaned = np.zeros_like(padded)
             for at in range(0, len(padded), size):
                 self.library.df_process_frame(state, padded[at:].ctypes.data, cleaned[at:].ctypes.data)
         finally:
             self.library.df_free(state)
-        return cleaned[DELAY : DELAY + len(samples)]
+        return cleaned[DELAY : DELAY + len(samples)] / gain

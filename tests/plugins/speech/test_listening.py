@@ -121,6 +121,14 @@ def test_samples_are_those_of_the_package(enhancer, noisy) -> None:
 
 
 @pytest.mark.embedded
+def test_quiet_speech_is_not_taken_for_noise(enhancer, noisy) -> None:
+    clean = noisy[0][0][:96_000]
+    loud, quiet = enhancer.map([(clean * 0.5, 48_000), (clean * 0.01, 48_000)])
+    assert si_sdr(quiet.unwrap().samples, loud.unwrap().samples) > 15, "a frame may be judged otherwise"
+    assert 0.009 < np.abs(quiet.unwrap().samples).max() / np.abs(clean).max() < 0.011
+
+
+@pytest.mark.embedded
 def test_how_much_noise_goes_can_be_limited(enhancer, noisy) -> None:
     clean, mixed = noisy[0]
     little = enhancer((mixed, 48_000), attenuation_db=6).samples
