@@ -22,7 +22,7 @@ def refuse_rowless(network: Network, tokenizer: Processor) -> None:
     Raises:
         WeightsMismatch: such a token stands in every text.
     """
-    embedding = network.get_input_embeddings()
+    embedding = _table(network)
     rows = getattr(embedding, "num_embeddings", None) or len(embedding.weight)  # a quantized one has no such name
     if max([*tokenizer.added_tokens_decoder, tokenizer.vocab_size - 1]) < rows:
         return
@@ -47,3 +47,12 @@ def refuse_rowless(network: Network, tokenizer: Processor) -> None:
     for module in network.modules():  # an encoder and a decoder may have modules of their own for one table
         if module is embedding or (hasattr(module, "num_embeddings") and module.weight is embedding.weight):
             module.register_forward_pre_hook(check)
+
+
+def _table(network: Network) -> Network:
+    """The vectors of a network's tokens; some that read texts beside images do not say where they are."""
+    try:
+        return network.get_input_embeddings()
+    except NotImplementedError:
+        rows = network.config.get_text_config().vocab_size
+        return next(each for each in network.modules() if getattr(each, "num_embeddings", 0) == rows)

@@ -36,6 +36,7 @@ from duomo.tasks.multimodal.documents import (
     ParsedPage,
 )
 from duomo.tasks.nlp.extraction import QuestionAnsweringOptions
+from duomo.vocabulary import refuse_rowless
 
 if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
@@ -95,6 +96,7 @@ class Donut(Model[In, R]):
                 why="what is read is written greedily or by beam search: a page has the same fields in any batch",
                 fix="take do_sample out of its generation_config.json",
             )
+        refuse_rowless(network.decoder, tokenizer)
         return cls(network, load_processor(AutoImageProcessor, weights, "image processor"), tokenizer)
 
     @classmethod

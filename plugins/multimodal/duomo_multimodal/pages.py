@@ -22,6 +22,7 @@ from duomo.model import Features
 from duomo.pretrained import is_multi_label, labels_of, load_network, load_processor
 from duomo.tasks.multimodal.documents import DocumentClassificationOptions
 from duomo.tasks.results import Classification
+from duomo.vocabulary import refuse_rowless
 from duomo_multimodal import parallel
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class PageClassifier(Model[Image, Classification]):
         [(task, reader)] = (use.split("=") for use in weights.spec.uses)
         place = {"device": str(device), "dtype": str(dtype).removeprefix("torch.")}
         tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
+        refuse_rowless(network, tokenizer)
         read = duomo.load(task, reader, **place)  # type: ignore[call-overload]
         return cls(network, tokenizer, images, read, multi_label=multi_label)
 

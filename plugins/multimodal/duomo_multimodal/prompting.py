@@ -17,6 +17,7 @@ from duomo.generating import SEQ2SEQ, refuse
 from duomo.inputs import ImageQuestion
 from duomo.model import Features
 from duomo.pretrained import load_network, load_processor, narrow_images
+from duomo.vocabulary import refuse_rowless
 from duomo_multimodal.asking import Writer, Written
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class PromptedAnswerer(Writer):
         network = load_network(AutoModelForImageTextToText, weights, dtype=dtype).to(device)
         refuse(network.generation_config, SEQ2SEQ, weights.folder)
         processor = load_processor(AutoProcessor, weights, "processor")
+        refuse_rowless(network, processor.tokenizer)
         processor.num_query_tokens = network.config.num_query_tokens  # older processors do not say
         return cls(network, processor)
 

@@ -26,6 +26,7 @@ from duomo import Text, WeightsRef
 from duomo.errors import BadOption, WeightsMismatch, WeightsMissing
 from duomo.pretrained import load_network
 from duomo.tasks.speech.synthesis import TextToSpeechOptions
+from duomo.vocabulary import refuse_rowless
 from duomo_speech.checkpoint import load_part
 from duomo_speech.utterances import LONGEST, Synthesizer, check_known, check_one_speed, lacks_signs, pieces
 
@@ -66,6 +67,7 @@ class SpeechT5(Synthesizer[list[int]]):
                 )
         tokenizer = load_part(AutoTokenizer, weights)
         network = load_network(SpeechT5ForTextToSpeech, weights, dtype=dtype).to(device)
+        refuse_rowless(network, tokenizer)
         speakers = read_speakers(weights, network.config.speaker_embedding_dim)
         return cls(network, load_network(SpeechT5HifiGan, beside, dtype=dtype).to(device), tokenizer, speakers)
 

@@ -23,6 +23,7 @@ from duomo.pretrained import load_network, load_processor
 from duomo.tasks.options import check_label_length
 from duomo.tasks.vision import ObjectDetectionOptions, ZeroShotObjectDetectionOptions
 from duomo.tasks.vision.detection import Detections
+from duomo.vocabulary import refuse_rowless
 from duomo_vision.dense import Dense, Group, Output, Read
 from duomo_vision.portable import image_settings, portable
 
@@ -84,6 +85,7 @@ class ZeroShotObjectDetector(Dense[Detections]):
     def __init__(self, network: Network, processor: Processor, weights: WeightsRef, tokenizer: Processor) -> None:
         super().__init__(network, processor, weights)
         self.tokenizer = tokenizer
+        refuse_rowless(network, tokenizer)
         self.max_tokens: int = network.config.text_config.max_position_embeddings
 
     @classmethod
