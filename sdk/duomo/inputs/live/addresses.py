@@ -13,6 +13,7 @@ ws://…  wss://…           a websocket
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -63,30 +64,46 @@ def reader_of(source: str, suffixes: tuple[str, ...] = (), drop: str = "all") ->
             fix=f"{', '.join(f'{each}:' for each in KINDS)}; a file is an ordinary input",
         )
     if rest.startswith("//"):
-        address = urlsplit(source.replace("#", "%23"))  # a wildcard of MQTT, and no fragment
+        try:
+            address = urlsplit(source.replace("#", "%23"))  # a wildcard of MQTT, and no fragment
+            _ = address.port
+        except ValueError as error:
+            raise UsageProblem(f"'{source}' is not an address", why=str(error), fix=f"{kind}://HOST:PORT/…") from None
         if is_offline() and address.hostname and address.hostname not in LOOPBACK:
             raise Offline(f"'{source}' needs the network", why="duomo is offline", fix="leave offline mode")
-        return make(source, address, _settings(address.query), suffixes, drop)
+        return make(source, address, _settings(kind, address.query), suffixes, drop)
     path, _, query = rest.partition("?")
-    return make(path, None, _settings(query), suffixes, drop)
+    return make(path, None, _settings(kind, query), suffixes, drop)
 
 
 Make = Callable[[str, SplitResult | None, dict[str, str], tuple[str, ...], str], Reader]
 
 
-def _settings(query: str) -> dict[str, str]:
-    return dict(parse_qsl(query))
+def _settings(kind: str, query: str) -> dict[str, str]:
+    if kind not in SETTINGS:
+        return {}
+    found, known = dict(parse_qsl(query, keep_blank_values=True)), SETTINGS[kind]
+    for name in found.keys() - set(known):
+        raise UsageProblem(
+            f"'{kind}:' has no setting '{name}'",
+            why=did_you_mean(name, known) or f"what stands behind ? is one of: {', '.join(known) or 'none'}",
+            fix=f"?{known[0]}=…" if known else "a path with a ? in it: link to it by another name",
+        )
+    return found
 
 
 def _number(settings: dict[str, str], name: str, usual: float) -> float:
     try:
-        return float(settings.get(name, usual))
+        number = float(settings.get(name, usual))
     except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
         raise UsageProblem(
             f"'{name}={settings[name]}' is not a number",
             why="it stands for seconds or a rate",
             fix=f"?{name}={usual:g}",
-        ) from None
+        )
+    return number
 
 
 def _microphone(name: str, _address: object, settings: dict[str, str], _suffixes: object, _drop: str) -> Reader:
@@ -155,3 +172,14 @@ KINDS: dict[str, Make] = {
     "wss": _websocket,
 }
 """By what a source begins with."""
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "mic": ("seconds",),
+    "tail": (),
+    "folder": (),
+    "video": ("speed",),
+    "growing": ("seconds", "idle"),
+    "recording": ("seconds", "speed"),
+    "mqtt": ("qos", "id"),
+    "mqtts": ("qos", "id"),
+}
+"""What may stand behind a ``?``; of the other kinds it is for the camera or the server."""
