@@ -221,8 +221,8 @@ class SemanticSearch(TextQueries, SentenceEncoder[Text, SearchResult]):
 class ZeroShotClassification(SentenceEncoder[Text, Classification]):
     """Choose among labels by their cosine with the text; the last sets of labels are kept as vectors.
 
-    Scores are a softmax over cosine / `TEMPERATURE`, or under ``multi_label`` each label's own
-    sigmoid of (cosine - `FITTING`) / `TEMPERATURE`. They rank well and are not calibrated.
+    Scores are a softmax over cosine / `TEMPERATURE`, or under ``multi_label``, and for one label alone, each label's
+    own sigmoid of (cosine - `FITTING`) / `TEMPERATURE`. They rank well and are not calibrated.
     """
 
     def check_options(self, options: ZeroShotClassificationOptions) -> None:
@@ -239,7 +239,7 @@ class ZeroShotClassification(SentenceEncoder[Text, Classification]):
         names = tuple(options.template.replace("{}", name) for name in options.labels)
         labels = self.embed_known(names, options.long, self.prompt(None, None))
         cosines = cosine(normalize(self.vectors(output, features)), normalize(labels))
-        if options.multi_label:
+        if options.multi_label or len(options.labels) == 1:
             scores = torch.sigmoid((cosines - FITTING) / TEMPERATURE)
         else:
             scores = torch.softmax(cosines / TEMPERATURE, dim=-1)

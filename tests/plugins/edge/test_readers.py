@@ -65,6 +65,8 @@ def test_the_default_prompt_stands_before_texts_and_labels_too(encoder):
     result = duomo.run("zero-shot-classification", "ball", model=f"dir:{encoder}", labels=labels)
     scores = {label.name: label.score for label in result.labels}
     np.testing.assert_allclose([scores[each] for each in labels], odds / odds.sum(), rtol=1e-4)
+    alone = duomo.run("zero-shot-classification", "ball", model=f"dir:{encoder}", labels=["face"]).top.score
+    assert alone == pytest.approx(1 / (1 + np.exp((0.15 - units[1] @ units[0]) / 0.05)), rel=1e-4)
 
 
 def test_long_texts_follow_their_policy(encoder):

@@ -134,6 +134,16 @@ def test_zero_shot_scores_sum_to_one_unless_each_label_stands_alone(minilm: Get)
 
 
 @pytest.mark.embedded
+@pytest.mark.embedded
+def test_one_label_alone_has_a_score_of_its_own(minilm: Get) -> None:
+    """A softmax over one label is 1, whatever the text is; the models of entailment do the same."""
+    runner = minilm("zero-shot-classification")
+    [fits], [does_not] = (runner("The match ended 2:1", labels=[label]).labels for label in ("sport", "cooking"))
+    both = runner("The match ended 2:1", labels=["sport", "cooking"], multi_label=True).labels
+    assert [fits.score, does_not.score] == pytest.approx([each.score for each in both], abs=1e-6)
+    assert does_not.score < 0.5 < fits.score
+
+
 def test_a_template_surrounds_each_label(minilm: Get) -> None:
     runner = minilm("zero-shot-classification")
     plain = runner("She sings.", labels=["about music", "about food"])

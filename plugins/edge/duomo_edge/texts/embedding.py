@@ -174,7 +174,7 @@ class ZeroShotClassification(SentenceReader[Text, Classification]):
         names = tuple(options.template.replace("{}", name) for name in options.labels)
         labels = self.embed_known(names, options.long, self.prompt(None, None))
         cosines = cosine(unit(self.vectors(output, features)), unit(labels))
-        if options.multi_label:
+        if options.multi_label or len(options.labels) == 1:
             found = scores((cosines - FITTING) / TEMPERATURE, "sigmoid")
         else:
             found = scores(cosines / TEMPERATURE, "softmax")
