@@ -158,6 +158,10 @@ def test_sentences_are_where_they_are_said_to_be(splitter: Any) -> None:
     assert [text[each.start : each.end] for each in found] == [each.text for each in found]
     assert [each.strip() for each in pysbd.Segmenter("en").segment(text)] == [each.text for each in found]
     assert len(splitter("私は猫です。名前はまだない。", language="ja").sentences) == 2
+    quoted = "他说：“走吧。”然后走了。“好！”“再见。”"
+    assert [each.text for each in splitter(quoted, language="zh").sentences] == [
+        "他说：“走吧。”", "然后走了。", "“好！”", "“再见。”",
+    ]  # fmt: skip
     signs = "Look ☝ there. A flat ♭ or two. And ∯ too! & more"
     found = splitter(signs).sentences
     assert [signs[each.start : each.end] for each in found] == [each.text for each in found]

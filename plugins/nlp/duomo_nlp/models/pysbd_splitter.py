@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
 LINE = re.compile(r"\n")
+CLOSING = re.compile("[”’」』）】》〉]+")
+"""Marks that close, directly behind the end of a sentence."""
 BLOCK = 2000
 """Characters of a line that are read at once."""
 LONGEST = 2 * BLOCK
@@ -117,7 +119,10 @@ def _sentences(segmenter: pysbd.Segmenter, text: str, at: int, last: int) -> lis
         bare = span.sent.strip()
         start = text.find(bare, at, last) if bare else -1  # its own offsets are wrong for some repeated sentences
         if start >= 0:
-            found += [*_bare(text, at, start), (start, start + len(bare))]
+            closed = CLOSING.match(text, start) if found and found[-1][1] == start else None
+            if closed:  # of what is quoted: its rules for Chinese leave it to the next sentence
+                found[-1] = (found[-1][0], closed.end())
+            found += [*_bare(text, at, start), *_bare(text, closed.end() if closed else start, start + len(bare))]
             at = start + len(bare)
     return found + _bare(text, at, last)
 
