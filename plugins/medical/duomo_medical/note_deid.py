@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from duomo.adapters import Adapter, Case, Decision, Finding, Payload, Record, find, name_in, pseudonym
 from duomo.errors import BadInput, InputMissing
 from duomo.tasks.base import Result
+from duomo_medical.languages import demand_english
 from duomo_medical.phi_names import by_tagger, joined, tagger
 from duomo_medical.phi_rules import Span, by_shape, known, without_measurements
 from duomo_medical.plain import plain
@@ -74,6 +75,7 @@ class NoteDeid(Adapter[dict[str, Any], CleanNote]):
             )
         if len(text) > MAX_CHARACTERS:
             raise BadInput(f"record {position} has {len(text):,} characters", fix="split it into notes")
+        demand_english(text)
         names = row.get("known") or []
         names = [names] if isinstance(names, str) else [str(each) for each in names]
         name = name_in(row.get(self.key_field))

