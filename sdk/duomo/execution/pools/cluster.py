@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -50,8 +51,13 @@ def check_room(kinds: Sequence[str], resources: Mapping[str, float]) -> None:
             )
 
 
+_TURN = threading.Lock()
+_USERS: list[str | None] = []
+"""The address that each of those gave who use the connection that was made here."""
+
+
 def connect(address: str | None) -> bool:
-    """Connect this process with a cluster; whether it was not connected before, so that it is to be parted again.
+    """Connect this process with a cluster; whether the caller is to `part` from it again, for it is not his user's own.
 
     Args:
         address: of a cluster; that of ``RAY_ADDRESS`` if left out, else one is started here.
@@ -59,8 +65,28 @@ def connect(address: str | None) -> bool:
     Raises:
         Unavailable: none answers.
     """
-    if ray.is_initialized() and address is None:
-        return False  # the caller's own connection, and theirs to end
+    with _TURN:
+        if ray.is_initialized():
+            if _USERS and address in (None, *_USERS):  # another runner of this process
+                _USERS.append(address)
+                return True
+            if not _USERS and address is None:
+                return False  # the user's own connection, and theirs to end
+        _connect(address)
+        _USERS.append(address)
+        return True
+
+
+def part() -> None:
+    """Give up the connection; the last who uses it ends it, and the cluster if it was started here."""
+    with _TURN:
+        if _USERS:
+            _USERS.pop()
+        if not _USERS:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
     address = address or os.environ.get("RAY_ADDRESS")
     if address is not None:
         _check_answers(address)
@@ -72,7 +98,6 @@ def connect(address: str | None) -> bool:
         ray.init(address, include_dashboard=dashboard, logging_level="error", log_to_driver=False)
     except Exception as error:  # a node that is not up in time is a bare one of Ray's
         raise _no_answer(address or "a cluster of its own", str(error)) from error
-    return True
 
 
 def kind_of(device: str) -> str:

@@ -20,7 +20,7 @@ from duomo.errors import DuomoError, Unavailable
 from duomo.execution.base import Job, ModelFacts
 from duomo.execution.pools import child
 from duomo.execution.pools.actor import THREADS, Loaded, with_threads
-from duomo.execution.pools.cluster import PLACE_S, connect, kind_of, with_devices
+from duomo.execution.pools.cluster import PLACE_S, connect, kind_of, part, with_devices
 from duomo.execution.pools.crew import START_LIMIT_S, Crew, Event, cause_of, not_started
 from duomo.execution.pools.interrupts import let_through
 from duomo.execution.pools.pool import PoolExecutor
@@ -172,13 +172,13 @@ class RayCrew(Crew):
         return "+".join(self._plan.devices_of(replica)) + (f" on {here.node}" if here is not None and here.node else "")
 
     def shutdown(self) -> None:
-        """End the actors, and the cluster if it was started here."""
+        """End the actors, and the cluster if it was started here and nobody else uses it."""
         for replica in list(self._replicas):
             self._release(replica)
         self._buried.clear()
         if self._connected:
             self._connected = False
-            ray.shutdown()
+            part()
 
     def _check_placed(self) -> None:
         """Raise `Unavailable` when others use what the workers need: their start would wait without a word."""

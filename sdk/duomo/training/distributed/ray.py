@@ -18,7 +18,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from duomo.errors import Unavailable
-from duomo.execution.pools.cluster import PLACE_S, check_room, connect, kind_of
+from duomo.execution.pools.cluster import PLACE_S, check_room, connect, kind_of, part
 from duomo.training.distributed.members import Members, Orders
 from duomo.training.distributed.rank import run
 
@@ -128,7 +128,7 @@ class RayMembers(Members):
             if self.group is not None:
                 remove_placement_group(self.group)
         if self._is_own:
-            ray.shutdown()
+            part()
 
 
 def _with_threads() -> type[RankActor]:
