@@ -6,6 +6,7 @@ For plugins whose models load what the caller names (``hf:``, ``dir:``). transfo
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import warnings
@@ -24,7 +25,7 @@ from duomo.errors import (
     WrongTask,
 )
 from duomo.parallel import shard_if_grouped
-from duomo.unfit import explain_quantised, quantised_by, read_config
+from duomo.unfit import CONVERTED, explain_quantised, quantised_by, read_config
 from duomo.weights import WeightsRef, check_tensors, first_line
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mappi
     """
     try:
         with quiet():
-            made = auto.from_pretrained(weights.network_folder, **_SAFE, **settings)
+            made = _read(auto, weights.network_folder, settings)
     except (OSError, ValueError, ImportError) as error:
         _refuse_own_code(weights, error)
         if isinstance(error, ImportError):
@@ -168,6 +169,28 @@ def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mappi
     if hasattr(wrapper, "backend_tokenizer") and file.is_file() and type(wrapper).__name__ not in _KNOWS_MORE:
         _follow(wrapper, file)
     return made
+
+
+def _read(auto: type[Processor], folder: Path, settings: Mapping[str, object]) -> Processor:
+    """What the class says that the folder names, or for a tokenizer that this class cannot make, tokenizer.json alone.
+
+    transformers 5 makes an XLM-R, T5 or DeBERTa of its vocabulary with a model of the class's own, Unigram, and ends in
+    a TypeError where the file has another, such as BPE. Its special tokens and the inputs that it names hold.
+    """
+    try:
+        return auto.from_pretrained(folder, **_SAFE, **settings)
+    except TypeError:
+        import transformers
+
+        said = read_config(folder, "special_tokens_map.json") | read_config(folder, "tokenizer_config.json")
+        named = getattr(transformers, str(said.get("tokenizer_class")), None)
+        if named is None or not (folder / "tokenizer.json").is_file():
+            raise
+        own = {name: each.default for name, each in inspect.signature(named).parameters.items() if "_token" in name}
+        own = {name: each for name, each in own.items() if isinstance(each, str)}
+        own |= {"model_input_names": named.model_input_names}
+        how: dict[str, Any] = {name: each for name, each in own.items() if name not in said} | {**_SAFE, **settings}
+        return transformers.PreTrainedTokenizerFast.from_pretrained(folder, **how)
 
 
 def _follow(wrapper: Processor, file: Path) -> None:
@@ -332,5 +355,5 @@ def _refuse_own_code(weights: WeightsRef, error: Exception) -> None:
         raise UnsafeWeights(
             f"'{weights.folder}' needs code that comes with the checkpoint",
             why="duomo never runs code from a checkpoint",
-            fix="use a checkpoint of an architecture that transformers itself knows",
+            fix=CONVERTED,
         ) from error

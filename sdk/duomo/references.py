@@ -14,7 +14,7 @@ from duomo.hooks import WeightsContext
 from duomo.resolving import resolve
 from duomo.specs import ModelSpec
 from duomo.tasks.starting import START
-from duomo.unfit import explain_config
+from duomo.unfit import CONVERTED, explain_config
 from duomo.weights import ModelRef, WeightsRef, fetch_from_hub, locate, open_folder, parse_ref
 
 if TYPE_CHECKING:
@@ -101,12 +101,16 @@ def _open(ref: ModelRef, task: str | None, catalog: Catalog) -> WeightsRef:
     made_for = ", ".join(architectures) or "nothing it names (config.json has no architectures)"
     needs_pooling = task is not None and catalog.families(task, ["SentenceTransformer"])
     listing = f"duomo models list --task {task} shows what does it" if task else "duomo models list --family"
+    brings_code = not others and "auto_map" in weights.config()
+    if brings_code:
+        listing = f"{CONVERTED}\n{listing}"
     if task in START:
         listing += f', and a good start is model="hf:{START[task]}"  (-m hf:{START[task]})'
     raise WrongTask(
         f"'{ref}' cannot do {task}" if task else f"no plugin knows what to do with '{ref}'",
         why=f"it is made for {made_for}"
         + ("" if others else ", which no family here loads")
+        + (": its code comes with it (auto_map), and duomo never runs code from a checkpoint" if brings_code else "")
         + (", and no modules.json says how the vectors of its tokens are pooled" if needs_pooling else ""),
         fix=f"duomo.load('{others[0]}', '{ref}')  (duomo run {others[0]} -m {ref} …)" if others else listing,
     )

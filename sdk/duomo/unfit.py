@@ -20,6 +20,11 @@ READERS = {
     "torchao": "torchao",
 }
 """Ways to quantise, and the packages that read what they write."""
+CONVERTED = (
+    "use a checkpoint of an architecture that transformers itself knows; the hub has many a second time in its layout, "
+    "under a name that ends in -hf"
+)
+"""What to do about code that comes with a checkpoint."""
 POINTER = b"version https://git-lfs"
 
 

@@ -199,6 +199,12 @@ def test_a_checkpoint_that_nothing_loads_is_told_what_does_the_task(tmp_path: Pa
         duomo.load("pose-estimation", f"dir:{folder}")
     assert caught.value.why == "it is made for Sapiens2ForPoseEstimation, which no family here loads"
     assert caught.value.fix.startswith("duomo models list --task pose-estimation shows what does it, and a good start")
+    own = {"architectures": ["Mine"], "auto_map": {"AutoModel": "mine.Mine"}}
+    (folder / "config.json").write_text(json.dumps(config | own))
+    with pytest.raises(WrongTask, match="cannot do pose-estimation") as caught:
+        duomo.load("pose-estimation", f"dir:{folder}")
+    assert "its code comes with it (auto_map), and duomo never runs code" in caught.value.why
+    assert "a name that ends in -hf\nduomo models list" in caught.value.fix
 
 
 def test_loading_is_silent(vit: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -68,9 +68,7 @@ def make_plan(
     if dtype not in SIZES:
         raise UsageProblem(f"no dtype '{dtype}'", fix=f"one of {', '.join(SIZES)}")
     if not devices:
-        raise UsageProblem(
-            "there is no device to plan for", fix='devices="8xH100" or "cpu"  (--devices 8xH100 or cpu)'
-        )
+        raise UsageProblem("there is no device to plan for", fix='devices="8xH100" or "cpu"  (--devices 8xH100 or cpu)')
     length = length or (128.0 if profile.unit == "token" else 1.0)
     if devices[0].is_cpu:
         return plan_cpu(profile, devices[0], items, dtype, length, objective)
