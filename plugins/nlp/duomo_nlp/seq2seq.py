@@ -200,7 +200,7 @@ class Seq2Seq(Model[Text, Any]):
             new = tokens[1:]  # without the token that the decoder starts from
             while new and new[-1] == pad and pad not in ends:
                 new.pop()
-            last = next((at for at, token in enumerate(new) if token in ends and at), None)
+            last = next((at for at, token in enumerate(new) if token in ends), None)
             count = len(new) if last is None else last + 1
             reason = "length" if last is None else "stop"
             fields = {self.field: text, "finish_reason": reason, "num_new_tokens": count}

@@ -201,6 +201,13 @@ def test_a_summary_that_ends_by_itself_says_so(seq2seq: Make) -> None:
     assert 1 <= result.num_new_tokens <= 5
 
 
+def test_a_text_that_ends_at_once_has_ended_and_was_not_cut(seq2seq: Make) -> None:
+    """An end as the first token was overlooked, and the reason was a length that nothing had reached."""
+    folder = seq2seq(bart(), forced_bos_token_id=2, pad_token_id=2)
+    result = duomo.run("translation", TEXTS[0], model=f"dir:{folder}", device="cpu", max_new_tokens=5)
+    assert (result.text, result.finish_reason, result.num_new_tokens) == ("", "stop", 1)
+
+
 @pytest.mark.parametrize("task", ["summarization", "translation"])
 def test_a_long_text_is_an_error_cut_or_read_in_parts_of_whole_sentences(seq2seq: Make, task: str) -> None:
     folder = seq2seq(bart())
