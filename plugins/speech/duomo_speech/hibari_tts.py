@@ -15,7 +15,7 @@ from hibari.voices import DEFAULT, VOICES, voice_path
 
 from duomo import Model, Text, WeightsRef
 from duomo.errors import BadOption, WeightsMissing, did_you_mean
-from duomo.tasks.speech.reading import check_latin, foreign_words as foreign_words, nothing_to_say
+from duomo.tasks.speech.reading import check_latin, check_numbers, foreign_words as foreign_words, nothing_to_say
 from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def _is_here(name: str) -> bool:
 
 def _sentences(voice: Hibari, text: str) -> list[list[int]]:
     check_latin(text)
+    check_numbers(text)
     sentences = voice.phonemize(text)
     if not any(letter.isalpha() for phonemes in sentences for letter in phonemes):
         raise nothing_to_say(text)

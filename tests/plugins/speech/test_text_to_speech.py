@@ -83,6 +83,17 @@ def test_words_that_the_voice_would_leave_out_or_spell_are_refused(tts, text, le
     assert bad.error.what == f"this voice cannot say {left_out}"
 
 
+def test_a_number_too_large_to_have_a_name_is_refused(tts):
+    """The package raised IndexError from its list of names."""
+    named, bad, apart = tts.map(["9" * 36, "The key is 9,999" + "9" * 33, "9 " * 40])
+    assert named.ok
+    assert apart.ok
+    assert (bad.error.code, bad.error.what) == (
+        "E-INPUT",
+        "this voice cannot say '9,9999999999'…, a number of 37 digits",
+    )
+
+
 @pytest.mark.parametrize(
     "text", ["Zoë Müller-Łódź, señor", "an α-helix", "5 µm at 10 °C", "Ｆｕｌｌ width", "x² ≤ ½ 🙂", "№ 5"]
 )

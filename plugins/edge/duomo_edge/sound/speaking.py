@@ -16,7 +16,7 @@ from hibari.voices import DEFAULT
 from duomo import Model, Text, WeightsRef
 from duomo.errors import BadOption
 from duomo.model import Features
-from duomo.tasks.speech.reading import check_latin, nothing_to_say
+from duomo.tasks.speech.reading import check_latin, check_numbers, nothing_to_say
 from duomo.tasks.speech.synthesis import Speech, TextToSpeechOptions
 from duomo.weights import verify
 from duomo_edge.artifact import check_device
@@ -72,6 +72,7 @@ class PackagedVoice(Model[Text, Speech]):
 
     def _sentences(self, text: str) -> list[list[int]]:
         check_latin(text)
+        check_numbers(text)
         sentences = self.voice.phonemize(text)
         if not any(letter.isalpha() for phonemes in sentences for letter in phonemes):
             raise nothing_to_say(text)

@@ -1,13 +1,16 @@
-"""What a voice that reads English cannot say: words in another script, and texts without a word."""
+"""What a voice that reads English cannot say: words in another script, endless numbers, and texts without a word."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from duomo.errors import BadInput
 
 _READ = ("LATIN", "FEMININE ORDINAL", "MASCULINE ORDINAL")
 """How the names of the letters begin that are read beside those of ASCII."""
+_MOST_DIGITS = 36
+"""Of a number that has a name in English: Hibari's go up to the decillions."""
 
 
 def foreign_words(text: str) -> list[str]:
@@ -37,6 +40,18 @@ def check_latin(text: str) -> None:
             why="it reads English; words in another script would be left out or spelled",
             fix="leave them out, or write them in Latin letters",
         )
+
+
+def check_numbers(text: str) -> None:
+    """Raise `BadInput` for a number that is too large to have a name."""
+    for number in re.findall(r"\d[\d,]*", text):
+        digits = number.replace(",", "")
+        if len(digits) > _MOST_DIGITS:
+            raise BadInput(
+                f"this voice cannot say {number[:12]!r}…, a number of {len(digits)} digits",
+                why=f"it has names for numbers of up to {_MOST_DIGITS} digits",
+                fix=f"write the digits apart, to have each said: {' '.join(digits[:3])} …",
+            )
 
 
 def nothing_to_say(text: str) -> BadInput:
