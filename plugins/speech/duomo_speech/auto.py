@@ -64,6 +64,9 @@ class AutoSpeechRecognition(Recognizer):
         self.least_s = receptive_field(network.config, extractor) / extractor.sampling_rate
         self.is_transducer = hasattr(network.config, "blank_token_id")
         """Whether it writes a token, or none, for each state of its encoder: it ends when these end."""
+        ahead = getattr(getattr(network.config, "encoder_config", None), "default_num_lookahead_tokens", None)
+        self.ahead = {} if ahead is None else {"num_lookahead_tokens": ahead}
+        """How far a recogniser for live sound hears ahead: as far as its config says."""
         self.max_tokens = min([MAX_TOKENS, *(place - 1 for place in places if place)])
 
     @classmethod
@@ -132,7 +135,7 @@ class AutoSpeechRecognition(Recognizer):
         if self.is_ctc:
             ids: Tensor = self.network(**inputs).logits.argmax(-1)
         elif self.is_transducer:
-            ids = self.network.generate(**inputs).sequences
+            ids = self.network.generate(**inputs, **self.ahead).sequences
         else:
             said = self.network.generation_config
             is_open = said.max_new_tokens is None and said.max_length is None

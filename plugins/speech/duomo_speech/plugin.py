@@ -86,6 +86,7 @@ TRANSFORMERS = WHISPER_FAMILY._replace(
     summary="any transformers checkpoint for speech recognition: CTC, transducers, or sequence to sequence",
     architectures=(
         "*ForCTC",
+        "NemotronAsrStreamingForRNNT",
         "ParakeetForRNNT",
         "ParakeetForTDT",
         "*ForSpeechToText",

@@ -147,8 +147,14 @@ def parakeet_tdt(folder: Path) -> Path:
     return _transducer(tf.ParakeetForTDT(tf.ParakeetTDTConfig(**_transducing())), folder)
 
 
+def nemotron_streaming(folder: Path) -> Path:
+    """A transducer that is published for live sound, and hears whole clips, too."""
+    network = tf.NemotronAsrStreamingForRNNT(tf.NemotronAsrStreamingConfig(**_transducing()))
+    return _transducer(network, folder, "NemotronAsrStreaming", seed=3)
+
+
 ASKED = [qwen3_asr, glm_asr, audio_flamingo3, fun_asr_nano, canary, granite_speech]
-TRANSDUCERS = [parakeet_rnnt, parakeet_tdt]
+TRANSDUCERS = [parakeet_rnnt, parakeet_tdt, nemotron_streaming]
 
 
 def _encoder() -> dict[str, Any]:
@@ -163,13 +169,14 @@ def _transducing() -> dict[str, Any]:
     return {"encoder_config": _encoder(), "blank_token_id": WORDS.index("<blank>"), "max_symbols_per_step": 2, **sizes}
 
 
-def _transducer(network: Any, folder: Path) -> Path:
+def _transducer(network: Any, folder: Path, family: str = "Parakeet", seed: int = 0) -> Path:
     network.generation_config.decoder_start_token_id = WORDS.index("<blank>")
     words = Tokenizer(models.BPE({word: at for at, word in enumerate(WORDS)}, [], unk_token="<unk>"))
     words.decoder = decoders.Metaspace()
     tokenizer = tf.ParakeetTokenizer(tokenizer_object=words, unk_token="<unk>", pad_token="<pad>")
     tokenizer.add_special_tokens({"additional_special_tokens": ["<blank>"]})
-    return _save(network, tf.ParakeetProcessor(tf.ParakeetFeatureExtractor(feature_size=16), tokenizer), folder)
+    extractor = getattr(tf, f"{family}FeatureExtractor")(feature_size=16)
+    return _save(network, getattr(tf, f"{family}Processor")(extractor, tokenizer), folder, seed=seed)
 
 
 def _tokenizer(**marks: str) -> Any:
