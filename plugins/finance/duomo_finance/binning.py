@@ -134,7 +134,7 @@ def bin_number(values: Vector, events: Vector) -> Bins:
         share = float(drawn[start:end].sum() / weight[start:end].sum())
         bins.append(
             Bin(
-                woe=_woe(share, rate),
+                woe=float(np.log((1 - share) / share) - np.log((1 - rate) / rate)),
                 rows=int(rows[start:end].sum()),
                 events=int(bad[start:end].sum()),
                 low=float(cuts[low - 1]) if low else None,
@@ -170,10 +170,6 @@ def _bin(rate: float, all_events: float, all_rows: int, events: float, rows: int
     smooth = (events + PRIOR_ROWS * rate) / (rows + PRIOR_ROWS)
     overall = np.log((all_rows - all_events) / all_events)
     return Bin(woe=float(np.log((1 - smooth) / smooth) - overall), rows=rows, events=int(events))
-
-
-def _woe(share: float, rate: float) -> float:
-    return float(np.log((1 - share) / share) - np.log((1 - rate) / rate))
 
 
 def _cuts(x: Vector, y: Vector) -> Vector:

@@ -175,7 +175,7 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
             raise BadInput(f"record '{unanswered}' has no answer", why="fitting needs to know who defaulted",
                            fix=f"fill '{self.applications.target}', or name another target")  # fmt: skip
         usable = [each for each in records if not any(found.severity == "block" for found in each.findings)]
-        rows = [_values(self.applications.fields, each.payload) for each in usable]
+        rows = [{field.name: value_of(each.payload, field) for field in self.applications.fields} for each in usable]
         y = np.array([each.label for each in usable], dtype=np.float64)
         card = Scorecard.fit(self.applications.fields, rows, y)
         artifacts: dict[str, Artifact] = {**self.artifacts, "scorecard": card}
@@ -288,10 +288,6 @@ class CreditScore(Adapter[dict[str, Any], CreditResult]):
             if field.kind == "category" and isinstance(value, str) and not bins.knows(value):
                 yield find("OOD.RANGE", f"'{field.name}' has a value that was never seen", field=field.name,
                            record=record.key, fix="map it to a known one, or fit again with it")  # fmt: skip
-
-
-def _values(fields: Sequence[Field], row: Row) -> dict[str, float | str | None]:
-    return {field.name: value_of(row, field) for field in fields}
 
 
 def _is_field(form: Applications, name: str) -> bool:

@@ -142,7 +142,7 @@ class InventoryPolicy(Adapter[StockQuestion, StockPolicy]):
     def result(self, case: Case[StockQuestion]) -> StockPolicy:
         question, answer = case.record.payload, case.raw
         position = question.on_hand + question.on_order
-        wanted = _order(question, answer.plan, position)
+        wanted = max(0.0, float(_ordering(question, answer.plan)(0, np.array([position]))[0]))
         return StockPolicy(
             sku=question.sku,
             policy=question.policy,
@@ -269,10 +269,6 @@ def _ordering(question: StockQuestion, plan: Plan) -> Ordering:
     if question.policy == "s-S":
         return at_or_below(low, high)
     return fixed_lots(low, high - low) if question.policy == "r-Q" else up_to(high)
-
-
-def _order(question: StockQuestion, plan: Plan, position: float) -> float:
-    return max(0.0, float(_ordering(question, plan)(0, np.array([position]))[0]))
 
 
 def _in_packs(question: StockQuestion, wanted: float) -> float:

@@ -74,7 +74,7 @@ def read_examples(
             columns = choose_columns(row.value, usual, label, input)
         try:
             value, found = split_row(row, columns, takes_files)
-            if label is not None and _has_none(found):
+            if label is not None and (is_missing(found) or (isinstance(found, str) and not found.strip())):
                 raise _without_label(row, label)
             value, found = _as_accepted(task.Input, value, found)
             examples.append(Example(row.id, task.Input.accept(value), found))
@@ -112,10 +112,6 @@ def _without_label(row: RawRow, column: str) -> BadInput:
         why = f"it is {a_type(row.value)} alone"
         fix = f'a pair, ("…", "label"), or a mapping of columns, one of them \'{column}\''
     return BadInput("this row has no label", why=why, fix=fix)
-
-
-def _has_none(label: object) -> bool:
-    return is_missing(label) or (isinstance(label, str) and not label.strip())
 
 
 def _with_distinct_ids(examples: list[Example]) -> list[Example]:

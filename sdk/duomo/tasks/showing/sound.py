@@ -27,7 +27,7 @@ def sound(result: pydantic.BaseModel, source: Source) -> tuple[str, set[str]]:
     fields = {name: getattr(result, name) for name in type(result).model_fields}
     own = next((name for name, value in fields.items() if isinstance(value, bytes) and value[:4] == b"RIFF"), "")
     if own:
-        return _drawing(_samples(fields[own]), [], 0.0) + player(fields[own]), {own}
+        return _drawing(recording_of(fields[own]), [], 0.0) + player(fields[own]), {own}
     for name, value in fields.items():
         sounds = [each for each in value if _is_sound(each)] if isinstance(value, list) else []
         if sounds:
@@ -98,10 +98,6 @@ def _wave(samples: np.ndarray[Any, Any]) -> str:
         f"M{at + 0.5:g} {30 - 28 * each / top:.1f}V{30 + 28 * each / top:.1f}" for at, each in enumerate(loudest)
     )
     return f'<path d="{path}" stroke="#3d6fd1" stroke-width=".8" fill="none"/>'
-
-
-def _samples(wav: bytes) -> np.ndarray[Any, Any] | None:
-    return recording_of(wav)
 
 
 def _wav(samples: np.ndarray[Any, Any]) -> bytes:
