@@ -26,7 +26,7 @@ OTHERS = frozenset(
     och är med inte till från på ikke og jeg til nie jest się
     """.split()
 )
-"""Frequent words of other languages and of notes in them, but those that are English or shorthand, such as ER and LA."""
+"""Frequent words of other languages and their notes, but those that are English or shorthand, such as ER and LA."""
 LEAST = 3
 """Different words of other languages that make a note foreign, where there are more of them than of English ones."""
 WORD = re.compile(r"[^\W\d_]+")

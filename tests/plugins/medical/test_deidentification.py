@@ -498,6 +498,16 @@ def test_what_is_a_term_a_count_or_a_code_stays(gateway):
     assert after.AnatomicRegionSequence[0].CodeValue == "39607008"
 
 
+@pytest.mark.parametrize("scheme", ["99HOSP", "L", ""])
+@pytest.mark.parametrize("code", ["48213378", "WARD-7"])
+def test_a_code_of_a_hospitals_own_scheme_goes_whole(gateway, scheme, code):
+    """Nobody outside knows what it says: a number of a patient, or a name."""
+    result = gateway(dicom_bytes(AnatomicRegionSequence=coded(scheme, code, "bed of Quagga")))
+    item = clean(result.payload.content).AnatomicRegionSequence[0]
+    assert {item.CodeValue, item.CodeMeaning} == {"REMOVED"}
+    assert code.encode() not in result.payload.content
+
+
 def test_codes_that_the_standard_names_have_the_form_of_their_scheme():
     from pydicom.sr._concepts_dict import concepts  # the tables behind `codes`, whose names alone are public
 

@@ -160,6 +160,23 @@ def test_a_source_that_blocks_holds_back_no_result_that_is_there(delicate: duomo
     assert said == ["one", "two"]
 
 
+def test_a_slow_source_is_not_asked_again_before_what_it_gave_is_computed(delicate: duomo.Runner[Any]) -> None:
+    """Whoever takes long for one item may take as long for the next, and what is prepared would wait for it."""
+    said: list[str] = []
+    when_asked: list[list[str]] = []
+
+    def lines() -> Iterator[str]:
+        time.sleep(0.16)  # three times as long as the window is filled for: so many are then taken one by one
+        yield "one"
+        when_asked.append([*said])
+        yield "two"
+        when_asked.append([*said])
+
+    for outcome in delicate.map(lines()):
+        said.append(outcome.unwrap().top.name)
+    assert when_asked == [["one"], ["one", "two"]]
+
+
 def test_a_consumer_that_stops_reading_stops_the_reading(delicate: duomo.Runner[Any]) -> None:
     read = []
     outcomes = delicate.map((read.append(i) or f"item {i}" for i in range(100_000)), batch_size=8)
