@@ -172,6 +172,15 @@ def test_a_page_that_lies_on_its_side_or_head_is_read_as_it_was_printed(ocr: duo
     assert min(np.hypot(x - a, y - b) for a, b in found.lines[0].corners) < 15, "the first letter is where it was drawn"
 
 
+def test_one_digit_alone_is_read_as_it_stands(ocr: duomo.Runner[Any]) -> None:
+    """The package's step that turns lines over made ``>`` and ``L`` of a 7."""
+    for size in (30, 40, 50):
+        picture = PIL.Image.new("RGB", (80, 80), "white")
+        font = PIL.ImageFont.load_default(size)
+        PIL.ImageDraw.Draw(picture).text((40, 40), "7", fill="black", font=font, anchor="mm")
+        assert ocr(picture).text == "7"
+
+
 def test_rows_are_read_from_left_to_right_and_then_downwards() -> None:
     from duomo_vision.ocr import in_reading_order  # which needs the package that has the weights
 
