@@ -57,6 +57,8 @@ class Admission:
 
         Something is always let in when nothing waits, whatever it costs.
         """
+        if not self.waiting_items and now - self._last > self.most_wait_s / 2:
+            self.promises.clear()  # whoever was to come by now has not, and there is room for all others
         ahead_s = self.ahead_s(cost, caller)
         room_s = self.most_wait_s * self.promises.room(caller, now, self.most_wait_s)
         if not self.waiting_items or ahead_s <= room_s:

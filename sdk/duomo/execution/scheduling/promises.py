@@ -64,6 +64,11 @@ class Promises:
             self._due[caller] = due
         return max(wait_s, self._due[caller] - now)
 
+    def clear(self) -> None:
+        """Forget all times; what was learned stays."""
+        self._due.clear()
+        self._booked = 0.0
+
     def take(self, caller: str, now: float) -> None:
         """Note that a caller was let in."""
         if self._due.pop(caller, math.inf) - EARLY_S <= now:

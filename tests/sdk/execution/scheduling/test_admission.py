@@ -102,3 +102,22 @@ def test_callers_are_forgotten_when_nothing_of_them_waits():
         admission.leave(0.1, float(number) + 0.5, str(number))
     assert admission.wait_s() == 0.0
     assert not admission.ahead_s(1.0, "new")
+
+
+def test_who_was_told_to_come_later_keeps_nobody_out_once_nothing_has_waited_for_a_while():
+    """Many ask again on another connection, as other callers, or never: times grew from burst to burst."""
+    admission = Admission(most_wait_s=10)
+    now = work(admission, 0.0, 4, cost=600, seconds=6)
+    for burst in range(5):
+        now += 6
+        told = []
+        for number in range(12):
+            told.append(admission.retry_after_s(600, now, f"{burst}.{number}"))
+            if told[-1] is None:
+                admission.enter(600, now, f"{burst}.{number}")
+        waits = [each for each in told if each is not None]
+        assert len(waits) == 10, "two, of which one waits 6 s, are within the bound"
+        assert max(waits) <= 90
+        for number in range(2):
+            now += 6
+            admission.leave(600, now, f"{burst}.{number}")
