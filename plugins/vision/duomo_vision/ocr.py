@@ -30,6 +30,7 @@ STOUT = 8  # times, that a slender page is widened to, as the engine does itself
 
 SURE = 0.9  # mean score of a letter: right readings lie above, those of lines upside down near 0.65
 LETTERS = 8  # from which a reading upside down is not chance: a 6 is a good 9
+STRAIGHT = math.radians(1)  # of slant, which boxes of short lines have by rounding alone
 TALL = 1.5  # times as high as wide; the engine turns such lines by a quarter, to the left
 
 
@@ -117,12 +118,17 @@ class PaddleOCR(Model[Image, Page]):
 
 
 def in_reading_order(lines: list[TextLine]) -> list[TextLine]:
-    """Rows from top to bottom, and within a row from left to right; of a page on its side, as its print runs.
+    """Rows from top to bottom, and within a row from left to right, as the print of a page runs, also of a slanted one.
 
     A line belongs to the row above while its middle lies higher than the bottom of the row's first line.
     """
-    is_sideways = 2 * sum(map(_is_tall, lines)) > len(lines)
-    placed = [([(y, -x) for x, y in line.corners] if is_sideways else line.corners, line) for line in lines]
+    across, down = (math.fsum(part) for part in zip(*map(_run, lines), strict=True)) if lines else (1.0, 0.0)
+    angle = math.atan2(down, across)
+    quarters = round(angle / (math.pi / 2))
+    if abs(angle - quarters * math.pi / 2) < STRAIGHT:
+        angle = quarters * math.pi / 2
+    cos, sin = math.cos(angle), math.sin(angle)
+    placed = [([(x * cos + y * sin, y * cos - x * sin) for x, y in line.corners], line) for line in lines]
     rows: list[list[tuple[list[tuple[float, float]], TextLine]]] = []
     for each in sorted(placed, key=lambda each: _middle(each[0])):
         if rows and _middle(each[0]) < max(y for _, y in rows[-1][0][0]):
@@ -132,10 +138,12 @@ def in_reading_order(lines: list[TextLine]) -> list[TextLine]:
     return [line for row in rows for _, line in sorted(row, key=lambda each: min(each[0])[0])]
 
 
-def _is_tall(line: TextLine) -> bool:
-    """Whether the engine took it for print that runs down the page."""
+def _run(line: TextLine) -> tuple[float, float]:
+    """From its first letter to its last, (x, y): the engine takes what is tall for print that runs down the page."""
     (left, top), (right, right_top), _, (low_left, bottom) = line.corners
-    return math.hypot(low_left - left, bottom - top) >= TALL * math.hypot(right - left, right_top - top)
+    if math.hypot(low_left - left, bottom - top) >= TALL * math.hypot(right - left, right_top - top):
+        return low_left - left, bottom - top
+    return right - left, right_top - top
 
 
 def _turned_back(line: TextLine, width: int, height: int) -> TextLine:

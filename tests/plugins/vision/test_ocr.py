@@ -185,7 +185,7 @@ def test_rows_are_read_from_left_to_right_and_then_downwards() -> None:
     from duomo_vision.ocr import in_reading_order  # which needs the package that has the weights
 
     def line(text: str, x: float, y: float) -> TextLine:
-        corners = [(x, y), (x + 50, y + 2), (x + 50, y + 22), (x, y + 20)]
+        corners = [(x, y), (x + 50, y), (x + 50, y + 20), (x, y + 20)]
         return TextLine(text=text, score=1.0, corners=corners)
 
     # The right-hand part of a row may lie a little higher than the left-hand part.
@@ -198,3 +198,25 @@ def test_rows_are_read_from_left_to_right_and_then_downwards() -> None:
     ]
     assert [each.text for each in in_reading_order(lines)] == ["Bill", "tea", "4.50", "cake", "6.20"]
     assert in_reading_order([]) == []
+
+
+@pytest.mark.parametrize("slant", [0, 4, 12, 45, 83, 97, 135, 180, -20, -97])
+def test_rows_of_a_slanted_page_are_read_as_its_print_runs(slant: float) -> None:
+    from duomo_vision.ocr import in_reading_order
+
+    cos, sin = np.cos(np.radians(slant)), np.sin(np.radians(slant))
+
+    def line(text: str, x: float, y: float) -> TextLine:
+        corners = [(x, y), (x + 150, y), (x + 150, y + 20), (x, y + 20)]
+        if text == "cake":  # the engine calls print that runs down the page by its corners on the right
+            corners = [corners[1], corners[2], corners[3], corners[0]] if 45 < slant < 135 else corners
+        return TextLine(text=text, score=1.0, corners=[(a * cos - b * sin, a * sin + b * cos) for a, b in corners])
+
+    lines = [
+        line("4.50", 600, 40),
+        line("6.20", 600, 70),
+        line("cake", 10, 70),
+        line("Bill", 120, 0),
+        line("tea", 10, 40),
+    ]
+    assert [each.text for each in in_reading_order(lines)] == ["Bill", "tea", "4.50", "cake", "6.20"]
