@@ -8,7 +8,7 @@ import transformers as tf
 from torch import nn
 
 from tests.plugins.speech import tiny as sounds
-from tests.plugins.vision import tiny as dense, tiny_grounding, tiny_oneformer, tiny_places
+from tests.plugins.vision import tiny as dense, tiny_grounding, tiny_more, tiny_oneformer, tiny_places
 
 SIZES: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4}
 LABELS: dict[str, Any] = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
@@ -44,6 +44,16 @@ def of_vision(name: str) -> Callable[[Path], None]:
         dense.save(getattr(dense, name), folder)
 
     return save
+
+
+def eomt_dinov3(folder: Path) -> None:
+    dense.save(tiny_more.eomt_dinov3, folder)
+
+
+def dinov3(folder: Path) -> None:
+    config = tf.DINOv3ViTConfig(**SIZES, image_size=32, patch_size=16, num_register_tokens=2, initializer_range=0.3)
+    tf.DINOv3ViTModel(config).save_pretrained(folder)
+    tf.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
 
 
 def grounding_dino(folder: Path) -> None:

@@ -311,6 +311,8 @@ FAMILIES = {
     "vivit": Family("video-classification", biased.of_places("vivit"), videos(), {}, scores),
     "vjepa2": Family("video-classification", biased.of_places("vjepa2"), videos(), {}, scores),
     "eomt": Family("semantic-segmentation", biased.of_vision("eomt"), pictures()[:3], {}, shares),
+    "eomt-dinov3": Family("semantic-segmentation", biased.eomt_dinov3, pictures()[:3], {}, shares),
+    "dinov3": Family("image-feature-extraction", biased.dinov3, pictures(), {}, lambda result: result.vector),
     "uper-net": Family("semantic-segmentation", biased.uper_net, pictures()[:3], {}, shares),
     "swin": Family("image-classification", biased.swin, pictures(), {}, scores),
     "omdet": Family("zero-shot-object-detection", biased.omdet, pictures()[:3], NAMED, boxes),

@@ -37,7 +37,7 @@ TENSOR = {
     "segformer": 4,  # four stages of one layer, whose MLP alone is cut
     "dpt": 3 * 2 * LAYERS, "depth-anything": 3 * 2 * LAYERS,  # one image a pass on a CPU
     "clap": 2 * 2 + 2 * 2,  # texts, and sounds
-    "eomt": 2, "uper-net": 4, "swin": 4, "omdet": 1 + 2,
+    "eomt": 2, "eomt-dinov3": 2, "dinov3": 2 * LAYERS, "uper-net": 4, "swin": 4, "omdet": 1 + 2,
     "glpn": 3 * 4, "timesformer": 2, "oneformer": 3 * (1 + 2),  # MLPs alone; with a pass for each of three images
     "owl-vit": 2 * 2 + 2 * 2, "grounding-dino": 3 * (2 * 2 + 2),  # texts and images; two MLPs a layer, and one
     "ast": 2 * LAYERS, "wav2vec2-words": 3 * 2 * LAYERS, "wav2vec2-labels": 3 * 2 * LAYERS,
@@ -47,9 +47,9 @@ TENSOR = {
 """Sums of one batch: two a layer and pass. Packed texts are one pass."""
 PIPELINE = (
     "bert", "bert-tokens", "bert-pairs", "bert-vectors", "roberta", "distilbert", "modernbert", "vit", "dinov2", "ast",
-    "beit", "beit-shared", "yolos-stack", "videomae", "vivit",
+    "beit", "beit-shared", "yolos-stack", "videomae", "vivit", "vjepa2",
 )  # fmt: skip
-MICROBATCHES = {"bert-pairs": 13, "ast": 3, "videomae": 3, "vivit": 3}
+MICROBATCHES = {"bert-pairs": 13, "ast": 3, "videomae": 3, "vivit": 3, "vjepa2": 3}
 GENERATORS = ("gpt2", "llama")
 
 

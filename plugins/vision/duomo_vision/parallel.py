@@ -25,6 +25,11 @@ ENCODER = {
     "encoder.layer.*.intermediate.dense": "colwise",
     "encoder.layer.*.output.dense": "rowwise",
 }
+GATED = {"layers.*.mlp.{up,gate}_proj": "colwise", "layers.*.mlp.down_proj": "rowwise"}
+DINOV3 = {
+    name.replace("layers", "layer"): style
+    for name, style in ({each: VIT[each] for each in VIT if "attention" in each} | GATED).items()
+}
 MLP = {"layers.*.mlp.fc1": "colwise", "layers.*.mlp.fc2": "rowwise"}
 VJEPA = {
     "encoder.layer.*.attention.{query,key,value}": "colwise",
@@ -35,18 +40,25 @@ VJEPA = {
 TIMESFORMER = {"layer.*.intermediate.dense": "colwise", "layer.*.output.dense": "rowwise"}
 """Its attentions give their result a fixed width."""
 COUNTED = ("num_attention_heads", "all_head_size")
-HEADS = {"encoder.layer.*.attention.attention": COUNTED}
+HEADS = {
+    **{kind: {"encoder.layer.*.attention.attention": COUNTED} for kind in ("dpt", "yolos", "videomae")},
+    "vjepa2": {"encoder.layer.*.attention": COUNTED},
+    "dinov3_vit": {"layer.*.attention": ("num_heads",)},
+}
+"""Attentions that count their heads."""
 STYLES = {
     **dict.fromkeys(("beit", "deit", "vit", "vivit"), VIT),
     **dict.fromkeys(("dpt", "yolos", "videomae"), ENCODER),
     "dinov2": DINO,
+    "dinov3_vit": DINOV3,
     "timesformer": TIMESFORMER,
     "vjepa2": VJEPA,
     "eomt": MLP,
+    "eomt_dinov3": GATED,
 }
 STACKS = {
     **dict.fromkeys(("beit", "deit", "vit", "vivit"), "layers"),
-    **dict.fromkeys(("dinov2", "videomae", "yolos"), "encoder.layer"),
+    **dict.fromkeys(("dinov2", "videomae", "vjepa2", "yolos"), "encoder.layer"),
 }
 """Those whose layers take hidden states and give them. DPT and Depth Anything take states from several layers, the
 layers of SegFormer stand in four stacks."""
@@ -106,8 +118,8 @@ COUNTS = {
 def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """Say how the layers of a vision transformer are cut; None for other networks.
 
-    Those of ViT, DeiT, BEiT, DINOv2, YOLOS, VideoMAE, ViViT, V-JEPA 2, TimeSformer and DPT; of a network on a backbone,
-    such as Depth Anything and UperNet, the backbone's; both encoders of OWL-ViT. The attentions of SegFormer and GLPN
+    Those of ViT, DeiT, BEiT, DINOv2 and 3, YOLOS, VideoMAE, ViViT, V-JEPA 2, TimeSformer and DPT; of a network on a
+    backbone, such as Depth Anything and UperNet, the backbone's; both encoders of OWL-ViT. The attentions of SegFormer and GLPN
     stay whole, because their first has one head, those of Swin, whose windows have biases, and of EoMT, whose masks
     have one for each head: their MLPs are cut, and those of ConvNeXt. Of DETR and its kin, MaskFormer, Mask2Former,
     OneFormer, Grounding DINO and OmDet-Turbo the layers behind the backbone.
@@ -130,8 +142,7 @@ def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     inner = config.intermediate_size if ratio is None else int(config.hidden_size * ratio)
     divisible = {"attention heads": config.num_attention_heads, "inner units": inner}
     is_biased = any(getattr(config, f"use_{kind}relative_position_bias", False) for kind in ("", "shared_"))
-    heads = {"encoder.layer.*.attention": COUNTED} if styles is VJEPA else HEADS if styles is ENCODER else {}
-    return TensorPlan(styles, divisible, heads, {BIASES: 1} if is_biased else {})
+    return TensorPlan(styles, divisible, HEADS.get(config.model_type, {}), {BIASES: 1} if is_biased else {})
 
 
 def pipeline_split(config: PreTrainedConfig) -> PipelinePlan | None:
