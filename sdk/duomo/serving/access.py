@@ -65,6 +65,8 @@ class Access:
 
     def _refuse(self, path: str, headers: dict[bytes, str]) -> Refusal | None:
         host = headers.get(b"host", "").lower()
+        if not host:
+            return 400, _words("E-HOST", "the request has no header Host", "Host: and the name of this server")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         if name not in self._hosts and "*" not in self._hosts:
             return 421, _words("E-HOST", "this server does not go by that name", "start it with --host-name NAME")

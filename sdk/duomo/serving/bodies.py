@@ -33,7 +33,7 @@ def _json(schema: Schema, example: object = None, *, required: bool = True) -> S
     return {"required": required, "content": {"application/json": {"schema": schema, **shown}}}
 
 
-_MESSAGE = _object("role content", role={"enum": ["system", "user", "assistant"]}, content=_TEXT)
+_MESSAGE = _object("role content", role={"enum": ["system", "developer", "user", "assistant"]}, content=_TEXT)
 _CHAT = _theirs(
     "messages", messages=_list(_MESSAGE), model=_TEXT, stream=_TRUTH, max_tokens=_COUNT, max_completion_tokens=_COUNT,
     temperature=_NUMBER, top_p=_NUMBER, seed={"type": "integer"}, stop={"anyOf": [_TEXT, _list(_TEXT)]},

@@ -38,7 +38,9 @@ def chat_messages(body: Mapping[str, Any]) -> list[Any]:
 
 
 def _message(value: Any) -> Any:
-    """Join the text parts of a message's content; what is not text is refused."""
+    """Join the text parts of a message's content; what is not text is refused. A developer's is the system's."""
+    if isinstance(value, dict) and value.get("role") == "developer":
+        value = {**value, "role": "system"}
     content = value.get("content") if isinstance(value, dict) else None
     if not isinstance(content, list):
         return value

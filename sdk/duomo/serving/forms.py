@@ -66,7 +66,7 @@ async def read_form(request: Request, limits: WireLimits) -> dict[str, str | byt
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        _refuse(error.message)
+        _refuse(error.message.rstrip("."))
     try:
         if not parser.has_ended:
             _refuse("its last boundary is missing, so that it may have been cut off")

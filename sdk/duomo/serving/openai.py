@@ -105,7 +105,8 @@ class OpenAIRoutes:
             texts = body.get("input")
             texts = [texts] if isinstance(texts, str) else texts
             if not isinstance(texts, list) or not texts or not all(isinstance(each, str) for each in texts):
-                raise BadInput("input must be a text or a list of texts", fix='"input": ["a", "b"]')
+                why = "numbers are tokens of another vocabulary (LangChain: check_embedding_ctx_length=False)"
+                raise BadInput("input must be a text or a list of texts", why=why, fix='"input": ["a", "b"]')
             self._limits.check_items(len(texts))
             compact = _is_base64(body.get("encoding_format"))
             outcomes = await self._run_all(request, hosted, texts)

@@ -47,7 +47,10 @@ def transcription_settings(form: Mapping[str, object]) -> tuple[str, bool]:
         raise BadOption(
             f"response_format cannot be '{kind:.40}'", why="no such format of a transcript", fix=", ".join(TEXT_FORMATS)
         )
-    return kind, str(form.get("stream") or "false").lower() in ("true", "1")
+    streams = str(form.get("stream") or "false").lower()
+    if streams not in ("true", "1", "false", "0"):
+        raise BadOption(f"stream cannot be '{streams:.40}'", why="it is a truth value", fix="true")
+    return kind, streams in ("true", "1")
 
 
 def seconds_of(sound: bytes) -> float:

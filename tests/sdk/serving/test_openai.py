@@ -75,6 +75,7 @@ def test_the_usage_of_embeddings_is_the_tokens_that_were_read(client):
         {"response_format": {"type": "text"}, "store": False, "metadata": {"a": "b"}, "user": "me", "stream": False},
         {"model": "any"},
         {"model": "text-generation"},
+        {"messages": [{"role": "developer", "content": "Be short."}, *HELLO["messages"]]},
         {"model": "fake/writer"},
         {"max_tokens": 3, "max_completion_tokens": 3, "stop": None, "seed": None},
     ],
@@ -110,6 +111,7 @@ def test_settings_that_ask_for_nothing_are_taken(client, settings):
         (SPEAK, {"response_format": 0}, 400, "response_format cannot be '0'"),
         (EMBED, {"dimensions": 1}, 400, "'dimensions' cannot be honoured"),
         (EMBED, {"input": [[1, 2]]}, 422, "a text or a list of texts"),
+        (EMBED, {"input": [15339, 1917]}, 422, "tokens of another vocabulary"),
     ],
 )
 def test_what_would_be_left_out_is_refused_by_name(client, path, body, status, words):
@@ -141,6 +143,7 @@ def test_a_verbose_transcript_says_how_long_the_clip_is_and_what_was_done(client
         ({"language": ["de", "en"]}, "'language' comes twice"),
         ({"model": "whisper-1"}, "'fake/ear' answers"),
         ({"temperature": "0.5"}, "'temperature' cannot be honoured"),
+        ({"stream": "maybe"}, "stream cannot be 'maybe'"),
     ],
 )
 def test_a_setting_of_a_transcription_is_honoured_or_refused(client, data, words):
