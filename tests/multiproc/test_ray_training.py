@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import duomo
+from duomo.errors import Unavailable
 
 pytestmark = [pytest.mark.multiproc, pytest.mark.slow, pytest.mark.alone]
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -25,6 +26,22 @@ def cluster():
     yield cluster
     ray.shutdown()
     cluster.shutdown()
+
+
+def test_a_rank_that_does_not_start_is_told_in_words_and_after_as_long_as_a_model_may_take(monkeypatch):
+    """A process that imports torch on a busy machine takes more than a minute, and ended in Ray's GetTimeoutError."""
+    from duomo.training.distributed import ray as on_ray
+
+    waited: list[float] = []
+
+    def never(_asked: object, timeout: float) -> None:
+        waited.append(timeout)
+        raise ray.exceptions.GetTimeoutError("Get timed out: some object(s) not ready.")
+
+    monkeypatch.setattr(on_ray.ray, "get", never)
+    with pytest.raises(Unavailable, match="the first rank of a training did not start") as caught:
+        on_ray.first_answer(None)
+    assert (waited, "--resume" in caught.value.fix) == ([600.0], True)
 
 
 def test_a_training_whose_actor_and_whose_node_die_goes_on_from_its_last_checkpoint(cluster, tmp_path, monkeypatch):

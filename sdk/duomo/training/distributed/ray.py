@@ -19,6 +19,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from duomo.errors import Unavailable
 from duomo.execution.pools.cluster import PLACE_S, check_room, connect, kind_of, part
+from duomo.execution.pools.crew import START_LIMIT_S
 from duomo.training.distributed.members import Members, Orders
 from duomo.training.distributed.rank import run
 
@@ -99,7 +100,7 @@ class RayMembers(Members):
                 num_cpus=int(kind == "CPU"), num_gpus=int(kind == "GPU"), scheduling_strategy=strategy,
             )(_with_threads())  # fmt: skip
             self.actors.append(actor.remote())
-        rendezvous = ray.get(self.actors[0].meeting.remote(), timeout=PLACE_S)
+        rendezvous = first_answer(self.actors[0].meeting.remote())
         shared = ray.put(orders)
         for rank, each in enumerate(self.actors):
             self._ends.append(each.train.remote(rank, rendezvous, shared))
@@ -129,6 +130,19 @@ class RayMembers(Members):
                 remove_placement_group(self.group)
         if self._is_own:
             part()
+
+
+def first_answer(asked: object) -> str:
+    """What an actor that was just made says, once its process has started. Raises `Unavailable` where it does not."""
+    try:
+        return str(ray.get(asked, timeout=START_LIMIT_S))
+    except RayError as error:
+        raise Unavailable(
+            "the first rank of a training did not start",
+            why=str(error).strip().splitlines()[0],
+            fix="ray status shows whether its node is there; every node needs duomo and torch. "
+            "resume=True (--resume) goes on from the last checkpoint",
+        ) from error
 
 
 def _with_threads() -> type[RankActor]:
