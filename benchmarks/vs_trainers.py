@@ -1,4 +1,4 @@
-"""What a training costs beside HF Trainer, accelerate and a lean loop: CPU seconds in one run, equal weights.
+"""What a training costs beside HF Trainer, accelerate, lightning and a loop by hand: CPU seconds, equal weights.
 
     python benchmarks/vs_trainers.py [--case head upper whole overhead images upper-images] [-O training.json]
     python benchmarks/vs_trainers.py --case characters --data data     # data as for trained_scores.py
@@ -6,7 +6,7 @@
 head       the head on a frozen MiniLM, texts of 4 to 256 tokens, 5 epochs; duomo computes the trunk once, unpadded
 upper      the upper two of MiniLM's six layers and its head, the same texts, 5 epochs; states below computed once
 whole      the whole of MiniLM, the same texts, one epoch; duomo packs, the others pad each batch
-overhead   BERT of 2 layers, 64 wide, batches of 8 × 16 tokens: a step alone, as the difference of 10 epochs and 2
+overhead   BERT of 2 layers, 64 wide, batches of 8 × 16 tokens: the median step, without what surrounds the steps
 images     the head on a frozen ResNet-18 (random weights), 256 images of 96 pixels, 5 epochs
 upper-images  the last three of EfficientNet-lite0's 16 blocks and its head, 128 of the images, 5 epochs; states below
            computed once
@@ -15,14 +15,18 @@ characters  nlp/transformer (0.35 M parameters) from random numbers on 1.4 M cha
 
 Each contender starts from the same folder, reads the same rows in the same steps, and has no dropout, so that weights
 can be compared; HF Trainer leaves frozen batch norms in training mode, so that it differs on images. CPU time of one
-thread; wall time means little on a busy machine.
+thread; wall time means little on a busy machine. glibc is told to keep what is freed: else who pays for giving the
+embedding's gradient back and taking it again, a third of a step of the small BERT, depends on what ran before.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import ctypes
 import dataclasses
+import itertools
+import logging
 import math
 import random
 import statistics
@@ -50,6 +54,7 @@ from transformers import (
     BertConfig,
     ResNetConfig,
     Trainer,
+    TrainerCallback,
     TrainingArguments,
     ViTImageProcessor,
 )
@@ -72,6 +77,8 @@ GOALS = {
     "overhead": ("lean loop", 0.91), "images": ("hf trainer", 4.0), "upper-images": ("hf trainer", 2.0),
 }  # fmt: skip
 """Case → the peer, and the CPU time that it should take, as a multiple of duomo's."""
+AtStep = Callable[[], object]
+"""Is called after each step."""
 
 
 class Case:
@@ -157,12 +164,13 @@ class Lite(efficientnet.Network):
         return folder
 
 
-def with_duomo(case: Case) -> dict[str, torch.Tensor]:
+def with_duomo(case: Case, at_step: AtStep) -> dict[str, torch.Tensor]:
     """Weights after `duomo.finetune`."""
     out = Path(tempfile.mkdtemp()) / "out"
     fit = duomo.finetune(
-        case.task, case.rows, model=f"dir:{case.folder}", train=case.train, validation=0, out=out, recipe=case.recipe
-    )
+        case.task, case.rows, model=f"dir:{case.folder}", train=case.train, validation=0, out=out, recipe=case.recipe,
+        on_step=lambda _: at_step(),
+    )  # fmt: skip
     return load_file(fit.folder / "model.safetensors")  # the others give what is in memory: no network is built again
 
 
@@ -171,7 +179,15 @@ class _Ordered(Trainer):  # type: ignore[misc]
         return SequentialSampler(dataset if dataset is not None else self.train_dataset)
 
 
-def with_hf(case: Case) -> dict[str, torch.Tensor]:
+class _Told(TrainerCallback):
+    def __init__(self, at_step: AtStep) -> None:
+        self.at_step = at_step
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.at_step()
+
+
+def with_hf(case: Case, at_step: AtStep) -> dict[str, torch.Tensor]:
     """Weights after HF Trainer, which is given all epochs as one, in duomo's order."""
     rows, collate = case.inputs()
     arguments = TrainingArguments(
@@ -188,23 +204,68 @@ def with_hf(case: Case) -> dict[str, torch.Tensor]:
         use_cpu=True,
     )
     ordered = [rows[row] for step in case.order for row in step]
-    trainer = _Ordered(case.network(), arguments, collate, train_dataset=ordered)
+    trainer = _Ordered(case.network(), arguments, collate, train_dataset=ordered, callbacks=[_Told(at_step)])
     trainer.train()
     return trainer.model.state_dict()
 
 
-def _loop(case: Case, accelerated: bool) -> dict[str, torch.Tensor]:
-    rows, collate = case.inputs()
-    network = case.network().train()
-    for prefix in case.frozen:
-        network.get_submodule(prefix.rstrip(".")).eval()
+def _optimizer(case: Case, network: torch.nn.Module) -> tuple[Any, Any]:
+    """AdamW as duomo's recipe has it, and its schedule."""
     parameters = [each for each in network.parameters() if each.requires_grad]
     groups = [
         {"params": [each for each in parameters if each.dim() > 1], "weight_decay": case.recipe.decay},
         {"params": [each for each in parameters if each.dim() <= 1], "weight_decay": 0.0},
     ]
-    optimizer: Any = torch.optim.AdamW(groups, lr=LR, fused=True)
-    schedule: Any = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / len(case.order))
+    optimizer = torch.optim.AdamW(groups, lr=LR, fused=True)
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / len(case.order))
+
+
+def _in_training(case: Case) -> Any:
+    network = case.network().train()
+    for prefix in case.frozen:
+        network.get_submodule(prefix.rstrip(".")).eval()
+    return network
+
+
+def with_lightning(case: Case, at_step: AtStep) -> dict[str, torch.Tensor]:
+    """Weights after lightning's Trainer, which is given all epochs as one, in duomo's order."""
+    import lightning
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    rows, collate = case.inputs()
+
+    class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = _in_training(case)
+
+        def training_step(self, batch: dict[str, torch.Tensor], _: int) -> torch.Tensor:
+            labels = batch.pop("labels")
+            return cross_entropy(self.network(**batch).logits, labels)
+
+        def configure_optimizers(self) -> dict[str, Any]:
+            optimizer, schedule = _optimizer(case, self.network)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            at_step()
+
+    trainer = lightning.Trainer(
+        max_epochs=1, accelerator="cpu", devices=1, gradient_clip_val=1.0, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    ordered = [rows[row] for step in case.order for row in step]
+    module = Module()
+    trainer.fit(module, torch.utils.data.DataLoader(ordered, case.recipe.batch, collate_fn=collate))
+    found: dict[str, torch.Tensor] = module.network.state_dict()
+    return found
+
+
+def _loop(case: Case, at_step: AtStep, accelerated: bool) -> dict[str, torch.Tensor]:
+    rows, collate = case.inputs()
+    network = _in_training(case)
+    parameters = [each for each in network.parameters() if each.requires_grad]
+    optimizer, schedule = _optimizer(case, network)
     helper = accelerate.Accelerator(cpu=True) if accelerated else None
     trained = network
     if helper is not None:
@@ -222,13 +283,16 @@ def _loop(case: Case, accelerated: bool) -> dict[str, torch.Tensor]:
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-    return network.state_dict()
+        at_step()
+    found: dict[str, torch.Tensor] = network.state_dict()
+    return found
 
 
-CONTENDERS: dict[str, Callable[[Case], dict[str, torch.Tensor]]] = {
+CONTENDERS: dict[str, Callable[[Case, AtStep], dict[str, torch.Tensor]]] = {
     "duomo": with_duomo,
-    "lean loop": lambda case: _loop(case, accelerated=False),
-    "accelerate": lambda case: _loop(case, accelerated=True),
+    "lean loop": lambda case, at_step: _loop(case, at_step, accelerated=False),
+    "accelerate": lambda case, at_step: _loop(case, at_step, accelerated=True),
+    "lightning": with_lightning,
     "hf trainer": with_hf,
 }
 
@@ -324,18 +388,16 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
     """CPU seconds of each contender, interleaved, and how far their weights are from duomo's."""
     case, names = make(name)
     for each in names:  # what is imported and made once is of nobody's account
-        CONTENDERS[each](case.shortened())
+        CONTENDERS[each](case.shortened(), lambda: None)
     seconds: dict[str, list[float]] = {each: [] for each in names}
     weights: dict[str, dict[str, torch.Tensor]] = {}
     for _ in range(repeats):
         for each in names:
-            start = time.process_time()
-            weights[each] = CONTENDERS[each](case)
-            whole = time.process_time() - start
-            if name == "overhead":
-                start = time.process_time()
-                CONTENDERS[each](case.shortened())
-                whole -= time.process_time() - start
+            marks = [time.process_time()]
+            weights[each] = CONTENDERS[each](case, lambda marks=marks: marks.append(time.process_time()))  # type: ignore[misc]
+            whole = time.process_time() - marks[0]
+            if name == "overhead":  # all steps, were each the median one
+                whole = statistics.median(b - a for a, b in itertools.pairwise(marks)) * len(case.order)
             seconds[each].append(whole)
     ours = weights["duomo"]
     found: dict[str, Any] = {}
@@ -344,10 +406,9 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
         learnt = [key for key in ours if not key.startswith(case.frozen or ("-",))]
         differences = [(weights[each][key].float() - ours[key].float()).abs().max().item() for key in learnt]
         frozen = [key for key in ours if key not in learnt and not torch.equal(weights[each][key], ours[key])]
-        steps = len(case.order) * (0.8 if name == "overhead" else 1)
         furthest = max([furthest, *differences]) if each == "lean loop" else furthest
         found[each] = {
-            "ms_per_step": round(1000 * statistics.median(seconds[each]) / steps, 2),
+            "ms_per_step": round(1000 * statistics.median(seconds[each]) / len(case.order), 2),
             "largest_weight_difference": max(differences),
             "frozen_tensors_changed": len(frozen),
         }
@@ -404,6 +465,14 @@ def _nano_gpt(train: str, held: str, recipe: duomo.Recipe) -> float:
     return sum(nats) / (len(starts) * size.block)
 
 
+def _keep_freed_memory() -> None:
+    """Have glibc give no memory back to the system; nothing elsewhere."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for setting, value in ((-1, 2**30), (-3, 2**25)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+            mallopt(setting, value)
+
+
 def main() -> None:
     """Run the cases and print them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -416,6 +485,7 @@ def main() -> None:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
+    _keep_freed_memory()
     libs = {each.__name__: each.__version__ for each in (torch, transformers, accelerate)}
     cases = {
         name: characters(given.data) if name == "characters" else measure(name, given.repeats) for name in given.case
