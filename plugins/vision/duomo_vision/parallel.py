@@ -119,10 +119,10 @@ def tensor_plan(config: PreTrainedConfig) -> TensorPlan | None:
     """Say how the layers of a vision transformer are cut; None for other networks.
 
     Those of ViT, DeiT, BEiT, DINOv2 and 3, YOLOS, VideoMAE, ViViT, V-JEPA 2, TimeSformer and DPT; of a network on a
-    backbone, such as Depth Anything and UperNet, the backbone's; both encoders of OWL-ViT. The attentions of SegFormer and GLPN
-    stay whole, because their first has one head, those of Swin, whose windows have biases, and of EoMT, whose masks
-    have one for each head: their MLPs are cut, and those of ConvNeXt. Of DETR and its kin, MaskFormer, Mask2Former,
-    OneFormer, Grounding DINO and OmDet-Turbo the layers behind the backbone.
+    backbone, such as Depth Anything and UperNet, the backbone's; both encoders of OWL-ViT. The attentions of SegFormer
+    and GLPN stay whole, because their first has one head, those of Swin, whose windows have biases, and of EoMT, whose
+    masks have one for each head: their MLPs are cut, and those of ConvNeXt. Of DETR and its kin, MaskFormer,
+    Mask2Former, OneFormer, Grounding DINO and OmDet-Turbo the layers behind the backbone.
     """
     if config.model_type in DETRS:
         return _detr(config)

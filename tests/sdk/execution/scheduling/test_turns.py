@@ -90,7 +90,7 @@ def test_callers_who_wait_for_one_item_are_counted():
     for mark in marks:
         turns.drop(mark)
         counts.append(turns.singles)
-    assert counts == [1, 2, 1, 1, 0] + [0, 1, 2, 1, 0]
+    assert counts == [1, 2, 1, 1, 0, 0, 1, 2, 1, 0]
     assert turns.due == 0, "none of it was offered"
 
 
