@@ -110,7 +110,7 @@ def test_options_pass_the_same_border(tmp_path, png):
     [
         ({"host": "evil.example"}, 421),
         ({"host": "evil.example:8000"}, 421),
-        ({"host": ""}, 421),
+        ({"host": ""}, 400),  # RFC 9112, 3.2
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"host": "loc\u0430lhost".encode()}, 421),

@@ -128,13 +128,6 @@ def test_options_says_what_an_address_takes(serve, path, allowed):
     assert (reply.status_code, reply.headers.get("allow"), reply.content) == (204, allowed, b"")
 
 
-def test_a_request_without_a_host_is_a_bad_one(serve):
-    """RFC 9112, 3.2: 400, where another name is 421."""
-    client = serve()
-    assert client.get("/v1/tasks", headers={"host": "evil.example"}).status_code == 421
-    assert client.get("/v1/tasks", headers={"host": ""}).status_code == 400
-
-
 @pytest.mark.parametrize("name", ["content-type", "content-encoding", "x-deadline-s", "host"])
 def test_a_header_that_comes_twice_is_refused_by_name(serve, name):
     """Whatever stands before the server may have read the other one (RFC 9110, 5.3)."""
