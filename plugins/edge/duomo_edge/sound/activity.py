@@ -15,7 +15,7 @@ from pydantic import Field
 from duomo import Audio, Model, WeightsRef
 from duomo.model import Features
 from duomo.tasks.speech.activity import VoiceActivity, VoiceActivityDetectionOptions
-from duomo.tasks.speech.stretches import voice_activity
+from duomo.tasks.speech.stretches import gain_of, voice_activity
 from duomo_edge.artifact import Graph, Settings, check_device, check_names, open_graph, read_settings
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class VoiceActivityDetector(Model[Audio, VoiceActivity]):
         """Probability of speech for every 512 samples of (samples,) at 16 kHz."""
         count = -(-len(samples) // FRAME)
         padded = np.zeros(CONTEXT + -(-count // self.block) * self.block * FRAME, np.float32)
-        padded[CONTEXT : CONTEXT + len(samples)] = samples
+        padded[CONTEXT : CONTEXT + len(samples)] = samples * np.float32(gain_of(samples))
         frames = np.lib.stride_tricks.sliding_window_view(padded, CONTEXT + FRAME)[::FRAME]
         hidden = cell = np.zeros((1, 1, WIDTH), np.float32)
         found = []

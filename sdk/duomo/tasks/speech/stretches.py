@@ -15,6 +15,16 @@ HYSTERESIS = 0.15
 """Speech ends this far below the threshold it began at."""
 
 
+QUIET, MOST = 0.1, 100.0
+"""The peak to which `gain_of` raises a quieter clip, and the largest gain: the rounding of silence is to stay faint."""
+
+
+def gain_of(samples: np.ndarray[Any, Any]) -> float:
+    """What to multiply a quiet clip (samples,) with: detectors of speech know it at usual levels only; 1 for others."""
+    peak = max(float(samples.max()), -float(samples.min())) if len(samples) else 0.0
+    return min(QUIET / peak, MOST) if 0 < peak < QUIET else 1.0
+
+
 def voice_activity(
     output: Sequence[np.ndarray[Any, Any]],
     features: Sequence[Mapping[str, Any]],
