@@ -46,5 +46,5 @@ def test_all_are_there():
     numbers += [f"H{number}" for number in range(1, 7)]
     numbers += [f"G{number}" for number in range(1, 22)]
     numbers += [f"C{number}" for number in range(1, 18)]
-    numbers += [f"D{number}" for number in range(1, 16)] + [f"I{number}" for number in range(1, 12)]
+    numbers += [f"D{number}" for number in range(1, 16)] + [f"I{number}" for number in range(1, 13)]
     assert [line.split()[1] for line in LINES] == numbers
