@@ -40,7 +40,7 @@ VJEPA = {
 TIMESFORMER = {"layer.*.intermediate.dense": "colwise", "layer.*.output.dense": "rowwise"}
 """Its attentions give their result a fixed width."""
 COUNTED = ("num_attention_heads", "all_head_size")
-HEADS = {
+HEADS: dict[str, dict[str, tuple[str, ...]]] = {
     **{kind: {"encoder.layer.*.attention.attention": COUNTED} for kind in ("dpt", "yolos", "videomae")},
     "vjepa2": {"encoder.layer.*.attention": COUNTED},
     "dinov3_vit": {"layer.*.attention": ("num_heads",)},
