@@ -64,7 +64,11 @@ class AutoSpeechRecognition(Recognizer):
         self.least_s = receptive_field(network.config, extractor) / extractor.sampling_rate
         self.is_transducer = hasattr(network.config, "blank_token_id")
         """Whether it writes a token, or none, for each state of its encoder: it ends when these end."""
-        ahead = getattr(getattr(network.config, "encoder_config", None), "default_num_lookahead_tokens", None)
+        encoder = getattr(network.config, "encoder_config", None)
+        frame = round(getattr(encoder, "frame_ms", 0) * getattr(encoder, "sample_rate", 0) / 1000)
+        self.padding = {"padding": True, "pad_to_multiple_of": frame} if frame else {}
+        """To whole frames, of which Moonshine for live sound makes its spectra itself."""
+        ahead = getattr(encoder, "default_num_lookahead_tokens", None)
         self.ahead = {} if ahead is None else {"num_lookahead_tokens": ahead}
         """How far a recogniser for live sound hears ahead: as far as its config says."""
         self.max_tokens = min([MAX_TOKENS, *(place - 1 for place in places if place)])
@@ -107,6 +111,7 @@ class AutoSpeechRecognition(Recognizer):
                         Audio(window.samples, "", SAMPLING_RATE).samples(rate),
                         sampling_rate=rate,
                         return_tensors="pt",
+                        **self.padding,
                     )
                 ),
                 "window": window,

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 TASK = "automatic-speech-recognition"
 RATE = 16_000
-CLIPS = [voice(120, 1.2), voice(180, 1.2), voice(150, 1.6)]
+CLIPS = [voice(120, 1.2)[:-37], voice(180, 1.2), voice(150, 1.6)]
 QUESTION = "can you transcribe the speech into a written format?"
 
 
@@ -36,7 +36,8 @@ def written(folder: Path, samples: np.ndarray, **language: str) -> str:
         inputs = processor(f"<sound>{QUESTION} say", torch.from_numpy(samples)[None], return_tensors="pt")
     else:
         inputs = processor([samples], sampling_rate=RATE)
-        return processor.decode(network.eval().generate(**inputs).sequences, skip_special_tokens=True)[0].strip()
+        found = network.eval().generate(**inputs)
+        return processor.decode(getattr(found, "sequences", found), skip_special_tokens=True)[0].strip()
     with torch.inference_mode():
         tokens = network.eval().generate(**inputs)
     asked = inputs.get("decoder_input_ids", inputs.get("input_ids")).shape[1]
@@ -46,7 +47,7 @@ def written(folder: Path, samples: np.ndarray, **language: str) -> str:
 @pytest.mark.equals(
     "`generate` of networks that are asked, and of transducers, the same tokens", "automatic-speech-recognition"
 )
-@pytest.mark.parametrize("make", [*tiny_asked.ASKED, *tiny_asked.TRANSDUCERS])
+@pytest.mark.parametrize("make", [*tiny_asked.ASKED, *tiny_asked.TRANSDUCERS, tiny_asked.moonshine_streaming])
 def test_transcripts_are_those_of_generate(tmp_path: Path, make: Callable[..., Path]) -> None:
     make(tmp_path)
     runner: Any = duomo.load(TASK, f"dir:{tmp_path}", device="cpu")

@@ -153,6 +153,19 @@ def nemotron_streaming(folder: Path) -> Path:
     return _transducer(network, folder, "NemotronAsrStreaming", seed=3)
 
 
+def moonshine_streaming(folder: Path) -> Path:
+    """An encoder-decoder that makes spectra of whole frames itself."""
+    sizes: dict[str, Any] = {name: TEXT[name] for name in ("hidden_size", "intermediate_size", "num_hidden_layers")}
+    sizes |= {"num_attention_heads": 4, "num_key_value_heads": 4, "max_position_embeddings": 512}
+    config = tf.MoonshineStreamingConfig(
+        **sizes, encoder_config=sizes | {"sliding_windows": [[8, 2], [8, 0]]}, vocab_size=len(WORDS), pad_token_id=0,
+        bos_token_id=2, eos_token_id=3, decoder_start_token_id=2,
+    )  # fmt: skip
+    extractor = tf.Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
+    processor = tf.MoonshineStreamingProcessor(extractor, _tokenizer())
+    return _save(tf.MoonshineStreamingForConditionalGeneration(config), processor, folder, seed=1, std=0.5)
+
+
 ASKED = [qwen3_asr, glm_asr, audio_flamingo3, fun_asr_nano, canary, granite_speech]
 TRANSDUCERS = [parakeet_rnnt, parakeet_tdt, nemotron_streaming]
 
