@@ -18,11 +18,14 @@ def test_a_head_is_trained_and_the_folder_is_a_model(fit, rows, catalog):
 
 
 def test_what_is_worth_knowing_lies_beside_the_model(fit, rows):
-    found = fit(rows)
+    found = fit([*rows, {"id": "blank", "text": "", "label": "bird"}])
     assert Fit.read(found.folder) == found
     card = (found.folder / "card.md").read_text()
     assert "toys/letters" in card
     assert f"{found.rows.trained} rows were trained on, {found.rows.validated} held out" in card
+    assert "- left out: `blank`: " in card
+    assert f"- `{found.rows.highest_losses[0][0]}`, loss " in card
+    assert f"| accuracy | {found.metrics['accuracy'].value:.4f} | {found.metrics['accuracy'].low:.4f} to " in card
     confusion = json.loads((found.folder / "confusion.json").read_text())
     assert sum(map(sum, confusion["counts"])) == found.rows.validated
     losses = [loss for _, loss in found.rows.highest_losses]
