@@ -14,6 +14,7 @@ from duomo import Audio
 from duomo.errors import BadOption
 from duomo.model import Features
 from duomo.tasks.speech.music import Pitch, PitchEstimationOptions
+from duomo.tasks.speech.stretches import gain_of
 from duomo_speech.onnx import GraphOfSound, run
 
 SAMPLING_RATE = 16_000
@@ -74,11 +75,12 @@ class SwiftF0(GraphOfSound[Pitch]):
     def _track(self, samples: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
         num_frames = len(samples) // HOP
         band = {"fmin": np.float32(low), "fmax": np.float32(high)}
+        loud = samples * np.float32(gain_of(samples))  # quiet clips have less confidence and fewer pitches
         hertz, confidence = [], []
         for first in range(0, num_frames, BLOCK):
             last, before = min(first + BLOCK, num_frames), max(0, first - BEFORE)
             end = None if last == num_frames else (last + BEHIND) * HOP
-            window = samples[None, before * HOP : end]
+            window = loud[None, before * HOP : end]
             pitch, sure = run(
                 self.session, ["pitch", "confidence"], audio=window, **{k: np.asarray(v) for k, v in band.items()}
             )

@@ -56,6 +56,15 @@ def test_pitch_is_that_of_the_package_across_cuts(pitch, spoken) -> None:
 
 
 @pytest.mark.embedded
+def test_a_quiet_voice_has_the_pitch_of_a_loud_one(pitch) -> None:
+    wave = tone(150)
+    loud, quiet = (pitch((wave * np.float32(level / np.abs(wave).max()), RATE)) for level in (0.1, 0.003))
+    known = [(a, b) for a, b in zip(loud.hertz, quiet.hertz, strict=True) if a is not None and b is not None]
+    assert len(known) > 0.9 * sum(each is not None for each in loud.hertz) > 40
+    np.testing.assert_allclose([a for a, _ in known], [b for _, b in known], rtol=1e-3)
+
+
+@pytest.mark.embedded
 def test_silence_has_no_pitch_and_a_band_must_hold_one(pitch) -> None:
     assert set(pitch((np.zeros(RATE, np.float32), RATE)).hertz) == {None}
     with pytest.raises(BadOption, match="no pitch between 100 and 101"):
