@@ -125,7 +125,7 @@ def test_a_resume_leaves_out_the_rows_that_had_no_finite_loss_whatever_they_are_
     poisoned = [*rows, {"text": "poison", "label": "bird"}]
     given = {"model": "toys/poison", "validation": 0}
     whole = fit(poisoned, out="whole", **given)
-    stopped(fit, poisoned, after=9, **given)
+    stopped(fit, poisoned, after=whole.record["steps"] // 2, **given)  # after the first epoch: all rows come once more
     found = fit([{**row, "id": f"moved.csv:{at}"} for at, row in enumerate(poisoned)], resume=True, **given)
     assert [each.id for each in found.rows.left_out] == ["moved.csv:48"]
     assert weights(found.folder) == weights(whole.folder)
