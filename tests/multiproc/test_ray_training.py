@@ -38,7 +38,7 @@ def test_a_rank_that_does_not_start_is_told_in_words_and_after_as_long_as_a_mode
         waited.append(timeout)
         raise ray.exceptions.GetTimeoutError("Get timed out: some object(s) not ready.")
 
-    monkeypatch.setattr(on_ray.ray, "get", never)
+    monkeypatch.setattr(ray, "get", never)
     with pytest.raises(Unavailable, match="the first rank of a training did not start") as caught:
         on_ray.first_answer(None)
     assert (waited, "--resume" in caught.value.fix) == ([600.0], True)
