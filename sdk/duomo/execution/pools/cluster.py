@@ -60,7 +60,8 @@ def connect(address: str | None) -> bool:
     """Connect this process with a cluster; whether the caller is to `part` from it again, for it is not his user's own.
 
     Args:
-        address: of a cluster; that of ``RAY_ADDRESS`` if left out, else one is started here.
+        address: of a cluster; that of ``RAY_ADDRESS`` if left out, else one that Ray finds on this machine, else one is
+            started here.
 
     Raises:
         Unavailable: none answers.

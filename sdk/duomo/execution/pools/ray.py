@@ -35,7 +35,8 @@ class RayExecutor(PoolExecutor):
 
     Args:
         address: of a cluster, ``"auto"``, ``"host:6379"`` or ``"ray://host:10001"``. Left out, the one that this
-            process is connected to already, else the one of ``RAY_ADDRESS``, else one is started here.
+            process is connected to already, else the one of ``RAY_ADDRESS`` or one on this machine, else one is started
+            here.
         place_s: how long a replacement may wait for a free place in the cluster.
         limits: of `PoolExecutor`.
     """

@@ -68,7 +68,7 @@ class RankActor:
 
 
 class RayMembers(Members):
-    """Actors of a cluster: the one that this process is connected to, that of ``RAY_ADDRESS``, or one started here."""
+    """Actors of a cluster: the one that this process is connected to, that of ``RAY_ADDRESS`` or one here."""
 
     def __init__(self, orders: Orders) -> None:
         self._is_own = connect(None)
