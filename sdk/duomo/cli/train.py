@@ -33,7 +33,7 @@ SHOWN = 10
 @click.command("train")
 @click.argument("task")
 @click.argument("data")
-@click.option("-O", "--out", metavar="FOLDER", required=True, help="Where the trained model is written.")
+@click.option("-O", "--out", metavar="FOLDER", help="Where the trained model is written; --check needs none.")
 @click.option(
     "-m", "--model", metavar="NAME", shell_complete=complete_models, help="What to start from; the task's default."
 )
@@ -75,7 +75,7 @@ SHOWN = 10
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context
 @told_to_end()
-def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, **given: Any) -> None:
+def command(ctx: click.Context, /, task: str, data: str, out: str | None, output: str, **given: Any) -> None:
     """Train a model on rows with labels.
 
     DATA is a file of rows, or a folder with a class for each folder in it. FOLDER is then a model:
@@ -84,7 +84,7 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
     \b
     duomo train text-classification reviews.csv --label stars -O stars/
     duomo train image-classification birds/ --train 2 --epochs 10 -O birds-model/
-    duomo train text-classification reviews.csv -O stars/ --check
+    duomo train text-classification reviews.csv --label stars --check
     duomo train tabular-classification churn.csv --label left -O churn/
     duomo train text-generation corpus/ --architecture llama --size small -O tiny-llama/
     """
@@ -110,8 +110,10 @@ def command(ctx: click.Context, /, task: str, data: str, out: str, output: str, 
         from duomo.training.checking import check
 
         scratch = (given["architecture"], given["size"]) if is_new else None
-        _show_checked(check(Request(**what, out=Path(out), scratch=scratch), app.catalog), output)
+        _show_checked(check(Request(**what, out=Path(out or ""), scratch=scratch), app.catalog), output)
         return
+    if out is None:
+        raise click.MissingParameter(ctx=ctx, param_type="option", param_hint="'-O' / '--out'")
     several = {"devices": what["device"]} if "," in given["device"] else {}
     what |= {"parallel": given["parallel"], "shard": given["shard"], "executor": given["executor"], **several}
     if is_new:

@@ -90,13 +90,14 @@ def test_a_table_becomes_a_model_that_is_evaluated_and_run(base, table, tmp_path
 
 def test_check_reads_and_takes_no_step(base, table, tmp_path):
     table.write_text(table.read_text() + "the robin sat here,fish\n")
-    code, said = run(
-        "train", "text-classification", table, "--label", "kind", "-m", f"dir:{base}", "-O", tmp_path / "out", "--check"
-    )
-    assert code == 0, said
-    assert "labels: bird, fish" in said
-    assert "1 input has two labels or more" in said
-    assert not (tmp_path / "out").exists()
+    asked = ("train", "text-classification", table, "--label", "kind", "-m", f"dir:{base}")
+    for out in ([], ["-O", tmp_path / "out"]):
+        code, said = run(*asked, *out, "--check")
+        assert code == 0, said
+        assert "labels: bird, fish" in said
+        assert "1 input has two labels or more" in said
+        assert not (tmp_path / "out").exists()
+    assert run(*asked)[0] == 2
 
 
 @pytest.mark.parametrize(
