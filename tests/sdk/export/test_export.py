@@ -215,7 +215,7 @@ def test_a_model_that_is_a_graph_already_is_named_by_its_graph(folder):
     with pytest.raises(ExportRefused) as caught:
         export("speech/hibari", folder / "hibari")
     assert "'edge/hibari' runs without torch" in caught.value.why
-    assert caught.value.fix == "duomo models add edge/hibari; duomo run text-to-speech -m edge/hibari"
+    assert caught.value.fix == 'duomo models add edge/hibari; then model="edge/hibari"  (-m edge/hibari)'
 
 
 def test_an_artefact_is_not_exported_again(encoder, folder):
