@@ -422,9 +422,9 @@ def test_answers_of_the_wrong_shape_are_refused(checkpoint, tmp_path):
     ],
 )
 def test_an_update_does_not_depend_on_how_its_rows_are_cut(checkpoint, tmp_path, monkeypatch, task, kind, auto):
-    """Gradients of 16 rows of unlike lengths are equal to 1e-6 of their norm: all at once, by eight, and one by one.
+    """Gradients of 16 rows of unlike lengths are equal to 2e-6 of their norm: all at once, by eight, and one by one.
 
-    They are float32: where the processor has AVX2 alone 1.4e-6 apart at most.
+    They are float32, and their last bits the processor's: less than 1e-6, 1.03e-6 and 1.4e-6 apart on three of them.
     """
     update, kept = Loop._update, []  # each step's gradients, which show nowhere else
 
@@ -446,5 +446,4 @@ def test_an_update_does_not_depend_on_how_its_rows_are_cut(checkpoint, tmp_path,
         out = tmp_path / str(micro)
         duomo.finetune(task, rows, model=f"dir:{folder}", train="all", validation=0, out=out, recipe=recipe)
     for other in kept[1:]:
-        bound = 1e-6 if "AVX512" in torch.backends.cpu.get_cpu_capability() else 2e-6
-        assert float((other - kept[0]).norm() / kept[0].norm()) < bound
+        assert float((other - kept[0]).norm() / kept[0].norm()) < 2e-6
