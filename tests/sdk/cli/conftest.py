@@ -187,8 +187,10 @@ class Done(NamedTuple):
 
 FAKE_MAIN = """
 import os, signal, sys, time
-# A suite that runs in the background has this ignored, and so would its children.
+# A suite that runs in the background, or by nohup, has these ignored, and so would its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from duomo.cli import cli
 from duomo.cli.app import App
 from duomo.testing.fakes import FaultyModel, fake_catalog, faulty_spec

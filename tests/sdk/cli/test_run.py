@@ -579,7 +579,7 @@ def test_a_page_shows_the_beginning_of_each_text_beside_its_result(duomo: Any, t
     assert "has no field" in second
     assert f"<b>2</b></p><p>{long[:300]}…</p>" in third
     pairs = duomo("run", "similarity", "--pair", "a cat", "a kitten", "-o", "html").stdout
-    assert "<p>a cat, a kitten</p>" in pairs
+    assert "<p>a cat · a kitten</p>" in pairs
 
 
 @pytest.mark.parametrize("option", ["-O", "--stats"])

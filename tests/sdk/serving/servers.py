@@ -15,7 +15,9 @@ from typing import Any, Self
 
 START_S = 180
 FAKE = """
-import sys
+import signal, sys
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a suite that runs by nohup has it ignored, and so would its children
 from duomo.cli import cli
 from duomo.cli.app import App
 from duomo.testing.fakes import fake_catalog, faulty_spec

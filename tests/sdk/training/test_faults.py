@@ -178,7 +178,7 @@ def test_a_disk_that_takes_no_more_ends_the_training_in_words_and_the_last_check
     on_step = None if parallel else lambda progress: progress.step == 5 and full()
     with pytest.raises(CannotWrite, match="the checkpoint after step") as caught:
         fit(rows, on_step=on_step, checkpoint_s=0.0, parallel=parallel)
-    assert "--resume goes on from the checkpoint before" in str(caught.value)
+    assert "resume=True  (--resume) goes on from the checkpoint before" in str(caught.value)
     folder.unlink()
     (tmp_path / "full").rename(folder)
     kept = Ledger(folder).last()
