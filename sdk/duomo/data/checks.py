@@ -94,7 +94,7 @@ def check_differ(labels: Sequence[Hashable], column: str, left_out: Sequence[str
 def check_names(names: Sequence[str], column: str) -> None:
     """Raise `BadInput` where labels are numbers rather than names."""
     distinct = set(names)
-    if len(distinct) > max(20, len(names) // 2) and _are_numbers(distinct):
+    if len(distinct) > max(5, len(names) // 2) and _are_numbers(distinct):
         raise BadInput(
             f"column '{column}' holds numbers, and names of classes are meant",
             why=f"{len(distinct):,} distinct values in {counted(len(names), 'row')}, such as {names[0]}",

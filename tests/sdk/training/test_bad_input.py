@@ -13,6 +13,7 @@ from duomo.errors import BadInput, UnknownModel, UnknownTask, UsageProblem, Wron
     [
         ([{"text": f"t {at}", "label": "bird"} for at in range(9)], "every row has the label 'bird'"),
         ([{"text": f"t {at}", "label": at / 7} for at in range(30)], "holds numbers, and names of classes are meant"),
+        ([{"text": f"t {at}", "label": at / 7} for at in range(12)], "holds numbers, and names of classes are meant"),
         ([{"text": "a", "stars": 1}], "there is no column 'label' to learn"),
         ([{"text": "a", "label": ["x", "y"]}], "is not a name"),
         ([{"text": f"t {at}", "label": b"xy"[at % 2 :]} for at in range(9)], "is not a text"),
