@@ -70,7 +70,8 @@ def finetune(
         validation: the share of rows to hold out, or data of its own.
         recipe: epochs, batch, learning rate and the like.
         device: ``auto``, ``cpu``, ``cuda:0`` …
-        devices: names of several, ``"cuda:0,cuda:1"``; with `parallel` alone, ``cpu`` for each.
+        devices: names of several, ``"cuda:0,cuda:1"``; with `parallel` alone a GPU for each, or ``cpu`` where there
+            are fewer.
         parallel: ``"dp=2"``, copies of the model that share each batch; ``"tp=2"``, devices that share each layer, and
             ``"pp=2"``, devices with some of the layers each, where the model's plugin has a plan for it; and pairs,
             ``"dp=2,tp=2"``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from duomo.counting import counted
 from duomo.errors import UsageProblem, did_you_mean
+from duomo.execution.devices import accelerators
 from duomo.parallel import ParallelDims
 from duomo.training.request import Request
 from duomo.training.starts import Start
@@ -11,9 +12,10 @@ from duomo.training.starts import Start
 
 def placement(devices: str | None, parallel: str | ParallelDims | None, device: str) -> tuple[list[str], ParallelDims]:
     """The device of each process, and their grid. Raises `UsageProblem` for ways to be parallel that there are not."""
-    names = [name.strip() for name in (devices or "").split(",") if name.strip()]
+    several = devices or (device if "," in device else "")
+    names = [name.strip() for name in several.split(",") if name.strip()]
     dims = ParallelDims.parse(parallel) if isinstance(parallel, str) else parallel or ParallelDims(dp=len(names) or 1)
-    names = names or [device if dims.total == 1 else "cpu" if device == "auto" else device] * dims.total
+    names = names or _each_its_own(device, dims.total)
     if len(names) != dims.total:
         raise UsageProblem(
             f"{dims} and {counted(len(names), 'device')} do not fit",
@@ -21,6 +23,16 @@ def placement(devices: str | None, parallel: str | ParallelDims | None, device: 
             fix=f"name {dims.total} devices, or dp={len(names)}",
         )
     return names, dims
+
+
+def _each_its_own(device: str, total: int) -> list[str]:
+    """The devices of so many processes: a GPU for each where a kind is named or there are enough, else processors."""
+    if total > 1 and device in ("auto", "cuda"):
+        found = accelerators()[:total]
+        if len(found) == total or (found and device == "cuda"):
+            return list(found)
+        device = "cpu" if device == "auto" else device
+    return [device] * total
 
 
 def refuse_uncuttable(dims: ParallelDims, request: Request, start: Start) -> None:

@@ -173,6 +173,22 @@ def test_ways_to_be_parallel_that_there_are_not(devices, parallel, named):
     assert named in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("gpus", "device", "names"),
+    [
+        (2, "auto", ["cuda:0", "cuda:1"]),
+        (3, "cuda", ["cuda:0", "cuda:1"]),
+        (1, "auto", ["cpu", "cpu"]),
+        (0, "auto", ["cpu", "cpu"]),
+        (0, "cpu, cpu", ["cpu", "cpu"]),
+        (0, "cuda", ["cuda", "cuda"]),  # which the first process refuses
+    ],
+)
+def test_each_process_has_a_device_of_its_own(monkeypatch, gpus, device, names):
+    monkeypatch.setattr("duomo.training.placing.accelerators", lambda: tuple(f"cuda:{at}" for at in range(gpus)))
+    assert placement(None, "dp=2", device)[0] == names
+
+
 @pytest.mark.parametrize("micro", [8, 1])
 def test_gradients_do_not_depend_on_how_the_batch_is_cut(fit, rows, monkeypatch, micro):
     """Sums and counts: 1 × 24 rows and others, with class weights."""

@@ -1,0 +1,78 @@
+"""Training on a GPU: the weights of a CPU, in bfloat16 near them, and two GPUs as one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import duomo
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")]
+ROWS = [
+    {"text": f"{'It rained, and the river rose. ' * (at % 5)}Number {at} {verb}.", "label": verb}
+    for at, verb in enumerate(["rose", "fell"] * 24)
+]
+DEVICE = "cuda"
+
+
+def train(out: Path, device: str = DEVICE, *, train: str | int = "all", **given: Any) -> duomo.Fit:
+    places = {name: given.pop(name) for name in ("parallel", "devices", "resume", "on_step") if name in given}
+    recipe = duomo.Recipe(batch=16, lr=1e-4, max_steps=6, **given)
+    return duomo.finetune(
+        "text-classification", ROWS, model="nlp/minilm", train=train, validation=0.25, device=device, out=out,
+        recipe=recipe, **places,
+    )  # fmt: skip
+
+
+def furthest(one: duomo.Fit, other: duomo.Fit) -> float:
+    """The largest difference of a weight."""
+    first, second = (load_file(Path(each.folder) / "model.safetensors") for each in (one, other))
+    assert first.keys() == second.keys()
+    return max(float((first[name] - second[name]).abs().max()) for name in first)
+
+
+@pytest.mark.parametrize("how", ["all", "head", 2])
+def test_it_ends_with_the_weights_of_a_cpu(tmp_path: Path, how: str | int) -> None:
+    """AdamW is fused on both. What is frozen does not move, and a trunk that is computed once is the same."""
+    here = train(tmp_path / "cpu", "cpu", train=how, optimizer="sgd")
+    there = train(tmp_path / "gpu", train=how, optimizer="sgd")
+    assert furthest(here, there) < 1e-5
+    assert abs(here.metrics["loss"].value - there.metrics["loss"].value) < 1e-3
+
+
+def test_adamw_learns_as_much_as_on_a_cpu(tmp_path: Path) -> None:
+    """It divides gradients by their size: where one is next to nothing, rounding is a step. So losses are compared."""
+    here, there = train(tmp_path / "cpu", "cpu"), train(tmp_path / "gpu")
+    assert abs(here.metrics["loss"].value - there.metrics["loss"].value) < 5e-3
+
+
+def test_bfloat16_is_near_and_keeps_weights_in_float32(tmp_path: Path) -> None:
+    exact, near = train(tmp_path / "exact"), train(tmp_path / "near", precision="bfloat16")
+    kept = load_file(Path(near.folder) / "model.safetensors")
+    assert {each.dtype for each in kept.values() if each.is_floating_point()} == {torch.float32}
+    assert all(bool(each.isfinite().all()) for each in kept.values())
+    assert abs(exact.metrics["loss"].value - near.metrics["loss"].value) < 0.05
+
+
+def test_a_training_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    """Sums of embeddings' gradients are made in any order there: equal to rounding, and not bit for bit."""
+
+    def stop(progress: Any) -> None:
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    whole = train(tmp_path / "whole", optimizer="sgd", checkpoint_s=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "cut", optimizer="sgd", checkpoint_s=0.0, on_step=stop)
+    assert furthest(whole, train(tmp_path / "cut", optimizer="sgd", checkpoint_s=0.0, resume=True)) < 1e-5
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one CUDA device alone")
+@pytest.mark.parametrize("parallel", ["dp=2", "tp=2"])
+def test_two_gpus_end_with_the_weights_of_one(tmp_path: Path, parallel: str) -> None:
+    """Over NCCL."""
+    one = train(tmp_path / "one", optimizer="sgd")
+    two = train(tmp_path / "two", "cuda:0,cuda:1", parallel=parallel, optimizer="sgd")
+    assert furthest(one, two) < 1e-5
