@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 import duomo
 
@@ -14,14 +16,35 @@ ROWS = [
     {"text": f"{'It rained, and the river rose. ' * (at % 5)}Number {at} {verb}.", "label": verb}
     for at, verb in enumerate(["rose", "fell"] * 24)
 ]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "It", "rained", ",", "and", "the", "river", "rose", "fell", ".", "Number"]
+SIZES: Any = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+STILL: Any = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 DEVICE = "cuda"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small BERT without dropout, whose draws are others on each kind of device."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("bert")
+    words = Tokenizer(models.WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    special: Any = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=words, **special).save_pretrained(folder)
+    config = BertConfig(**SIZES, **STILL, vocab_size=len(WORDS), label2id={"fell": 0, "rose": 1})
+    BertForSequenceClassification(config).save_pretrained(folder)
+    BASE.append(f"dir:{folder}")
+    return BASE[-1]
+
+
+BASE: list[str] = []
 
 
 def train(out: Path, device: str = DEVICE, *, train: str | int = "all", **given: Any) -> duomo.Fit:
     places = {name: given.pop(name) for name in ("parallel", "devices", "resume", "on_step") if name in given}
-    recipe = duomo.Recipe(batch=16, lr=1e-4, max_steps=6, **given)
+    recipe = duomo.Recipe(batch=16, lr=0.02, max_steps=6, **given)
     return duomo.finetune(
-        "text-classification", ROWS, model="nlp/minilm", train=train, validation=0.25, device=device, out=out,
+        "text-classification", ROWS, model=BASE[-1], train=train, validation=0.25, device=device, out=out,
         recipe=recipe, **places,
     )  # fmt: skip
 
@@ -33,12 +56,12 @@ def furthest(one: duomo.Fit, other: duomo.Fit) -> float:
     return max(float((first[name] - second[name]).abs().max()) for name in first)
 
 
-@pytest.mark.parametrize("how", ["all", "head", 2])
+@pytest.mark.parametrize("how", ["all", "head", 1])
 def test_it_ends_with_the_weights_of_a_cpu(tmp_path: Path, how: str | int) -> None:
     """AdamW is fused on both. What is frozen does not move, and a trunk that is computed once is the same."""
     here = train(tmp_path / "cpu", "cpu", train=how, optimizer="sgd")
     there = train(tmp_path / "gpu", train=how, optimizer="sgd")
-    assert furthest(here, there) < 1e-5
+    assert furthest(here, there) < 1e-4
     assert abs(here.metrics["loss"].value - there.metrics["loss"].value) < 1e-3
 
 
@@ -66,7 +89,7 @@ def test_a_training_that_was_stopped_goes_on(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole", optimizer="sgd", checkpoint_s=0.0)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "cut", optimizer="sgd", checkpoint_s=0.0, on_step=stop)
-    assert furthest(whole, train(tmp_path / "cut", optimizer="sgd", checkpoint_s=0.0, resume=True)) < 1e-5
+    assert furthest(whole, train(tmp_path / "cut", optimizer="sgd", checkpoint_s=0.0, resume=True)) < 1e-4
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one CUDA device alone")
@@ -75,4 +98,4 @@ def test_two_gpus_end_with_the_weights_of_one(tmp_path: Path, parallel: str) -> 
     """Over NCCL."""
     one = train(tmp_path / "one", optimizer="sgd")
     two = train(tmp_path / "two", "cuda:0,cuda:1", parallel=parallel, optimizer="sgd")
-    assert furthest(one, two) < 1e-5
+    assert furthest(one, two) < 1e-4
