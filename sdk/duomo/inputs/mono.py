@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import soundfile
 
 _CANCELLED = 0.003
-"""Of channels that have nothing in common the mean has all the power that is expected of it, of opposite ones none."""
+"""Least share of the expected power in the mean: unrelated channels have all of it, opposite channels none."""
 _ENOUGH = 1000
 """Samples from which that is not chance."""
 _LOUDEST = 10.0

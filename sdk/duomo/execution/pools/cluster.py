@@ -57,7 +57,7 @@ _USERS: list[str | None] = []
 
 
 def connect(address: str | None) -> bool:
-    """Connect this process with a cluster; whether the caller is to `part` from it again, for it is not his user's own.
+    """Connect this process with a cluster; whether the caller must `part` from it: not where the user had connected.
 
     Args:
         address: of a cluster; that of ``RAY_ADDRESS`` if left out, else one that Ray finds on this machine, else one is

@@ -114,7 +114,7 @@ def _mark(found: object, color: str, width: int, height: int, taken: list[tuple[
 
 
 def _radius(points: Sequence[tuple[float, float]], largest: float) -> float:
-    """Of the dots at points that belong together: so small that many of them do not hide what they lie on."""
+    """The radius of dots at points that belong together: small, so that many dots do not hide the picture."""
     if len(points) < 2:
         return largest
     columns = [x for x, _ in points], [y for _, y in points]

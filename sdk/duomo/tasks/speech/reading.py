@@ -10,7 +10,7 @@ from duomo.errors import BadInput
 _READ = ("LATIN", "FEMININE ORDINAL", "MASCULINE ORDINAL")
 """How the names of the letters begin that are read beside those of ASCII."""
 _MOST_DIGITS = 36
-"""Of a number that has a name in English: Hibari's go up to the decillions."""
+"""Most digits of a number that is said: Hibari has English names up to the decillions."""
 
 
 def foreign_words(text: str) -> list[str]:
