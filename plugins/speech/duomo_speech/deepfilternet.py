@@ -19,6 +19,7 @@ from duomo.errors import WeightsMissing
 from duomo.model import Features
 from duomo.tasks.speech.enhancement import SpeechEnhancementOptions
 from duomo.tasks.speech.sound import Sound
+from duomo.tasks.speech.stretches import gain_of
 from duomo.weights import verify
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ FRAME = 480
 """Samples that it hears at once."""
 DELAY = 1440
 """Samples by which its output is late: two frames that it looks ahead, and half of its window."""
-QUIET = 0.1
-"""Peak to which a quieter clip is raised, and lowered again behind: speech that peaked at 0.01 came out as silence."""
 LIBRARIES = {"darwin": "libdeepfilter.dylib", "win32": "deepfilter.dll"}
 
 
@@ -93,8 +92,7 @@ class DeepFilterNet(Model[Audio, Sound]):
         try:
             size = self.library.df_get_frame_length(state)
             padded = np.zeros(-(-(len(samples) + DELAY) // size) * size, np.float32)
-            peak = float(np.abs(samples).max())
-            gain = np.float32(QUIET / peak if 0 < peak < QUIET else 1)
+            gain = np.float32(gain_of(samples))  # speech that peaked at 0.01 came out as silence
             padded[: len(samples)] = samples * gain
             cleaned = np.zeros_like(padded)
             for at in range(0, len(padded), size):
