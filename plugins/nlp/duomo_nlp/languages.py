@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadOption, did_you_mean
+from duomo.tasks.languages import language_among
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -54,7 +55,8 @@ class Languages:
         pairs = {name.removeprefix("translation").lstrip("_"): name for name in self.translations}
         if source is None and target is None and len(pairs) == 1:
             return next(iter(self.translations.values()))
-        asked = f"{source}_to_{target}"
+        known = {language for pair in pairs for language in pair.split("_to_")}
+        asked = "_to_".join(language_among(str(each), known) for each in (source, target))
         if source is None or target is None or asked not in pairs:
             raise BadOption(
                 f"options 'src_lang' and 'tgt_lang' cannot be {source} and {target}",
@@ -68,37 +70,29 @@ class Languages:
         if language is None:
             return None
         if self.tokens:
-            if language not in self.tokens:
-                raise _unknown("src_lang", language, self.tokens)
-            return language
-        if self.pair and language != self.pair[0]:
-            raise _unknown("src_lang", language, (self.pair[0],))
-        if self.targets and language != self.tokenizer.source_lang:
-            raise _unknown("src_lang", language, (self.tokenizer.source_lang,))
+            return _among("src_lang", language, self.tokens)
+        if self.pair:
+            _among("src_lang", language, self.pair[:1])
+        elif self.targets:
+            _among("src_lang", language, (self.tokenizer.source_lang,))
         return None
 
     def prefix(self, language: str | None) -> str:
         """What Marian wants before a text, to know the target."""
-        if self.pair and language is not None and language != self.pair[1]:
-            raise _unknown("tgt_lang", language, (self.pair[1],))
+        if self.pair and language is not None:
+            _among("tgt_lang", language, self.pair[1:])
         if not self.targets:
             return ""
         known = [each.removeprefix(">>").removesuffix("<<") for each in self.targets]
-        if language not in known:
-            raise _unknown("tgt_lang", language, known)
-        return f">>{language}<< "
+        return f">>{_among('tgt_lang', language, known)}<< "
 
     def start(self, language: str | None) -> dict[str, Any]:
         """What the decoder begins with, as entries of a generation config."""
         if not self.tokens:
             return {}
-        if language is None:
-            if self.has_default:
-                return {}
-            raise _unknown("tgt_lang", None, self.tokens)
-        if language not in self.tokens:
-            raise _unknown("tgt_lang", language, self.tokens)
-        token = self.tokens[language]
+        if language is None and self.has_default:
+            return {}
+        token = self.tokens[_among("tgt_lang", language, self.tokens)]
         # The first mBART starts from the language; its successors are made to write it first.
         return {"decoder_start_token_id": token} if self.begins_with_start else {"forced_bos_token_id": token}
 
@@ -128,6 +122,14 @@ def _tokens(tokenizer: Processor) -> dict[str, int]:
         token for token in tokenizer.special_tokens_map.values() if isinstance(token, str)
     }
     return {token: tokenizer.convert_tokens_to_ids(token) for token in sorted(special) if "_" in token}
+
+
+def _among(option: str, language: str | None, known: Collection[str]) -> str:
+    """The language as the checkpoint spells it. Raises `BadOption`."""
+    found = None if language is None else language_among(language, known)
+    if found is None or found not in known:
+        raise _unknown(option, language, known)
+    return found
 
 
 def _unknown(option: str, language: str | None, known: Any, why: str = "") -> BadOption:

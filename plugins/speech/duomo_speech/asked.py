@@ -20,6 +20,7 @@ from duomo import Audio, WeightsRef
 from duomo.errors import BadOption, WeightsProblem
 from duomo.generating import FROM_PIXELS, refuse
 from duomo.pretrained import load_network, load_processor
+from duomo.tasks.languages import language_code
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
 from duomo_speech.hearing import Inputs, by_shape
 from duomo_speech.silero import SAMPLING_RATE, SileroVad
@@ -85,7 +86,7 @@ class AskedRecognition(Recognizer):
                 raise BadOption(
                     f"this checkpoint does not know the language '{options.language}'",
                     why=str(error).partition("\n")[0],
-                    fix="write an ISO 639-1 code that it knows, or leave it out",
+                    fix="write the name or the ISO 639-1 code of one that it knows, or leave it out",
                 ) from None
 
     def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
@@ -118,7 +119,7 @@ class AskedRecognition(Recognizer):
     def _request(self, samples: np.ndarray, options: SpeechRecognitionOptions, **how: bool) -> Mapping[str, Tensor]:
         """The processor's own question, in the language of the sound where one is given."""
         assert self.request is not None
-        language = {self.language: options.language} if options.language is not None else {}
+        language = {self.language: language_code(options.language)} if options.language is not None else {}
         found: Mapping[str, Tensor] = self.request(samples, **language, **how)
         return found
 

@@ -178,7 +178,7 @@ def test_a_decoder_of_its_own_config_bounds_what_is_written(seq2seq: Make) -> No
 def test_languages_of_fsmt_are_those_of_its_config(seq2seq: Make) -> None:
     folder = seq2seq(fsmt(), decoder_start_token_id=2)
     runner = duomo.load("translation", f"dir:{folder}", device="cpu")
-    named = runner("a dog", src_lang="en", tgt_lang="de", max_new_tokens=5)
+    named = runner("a dog", src_lang="English", tgt_lang="german", max_new_tokens=5)
     assert named == runner("a dog", max_new_tokens=5)
     with pytest.raises(BadOption, match="'tgt_lang' cannot be fr"):
         runner("a dog", src_lang="en", tgt_lang="fr")
@@ -281,13 +281,13 @@ def test_nllb_is_told_both_languages(nllb: Path) -> None:
         expected = bare(nllb, text, src_lang="fra_Latn", forced_bos_token_id=target, max_new_tokens=8)
         assert outcome.unwrap().translation_text == expected == runner(text, **options).text
     own = bare(nllb, TEXTS[0], forced_bos_token_id=target, max_new_tokens=8)
-    assert runner(TEXTS[0], tgt_lang="deu_Latn", max_new_tokens=8).text == own
+    assert runner(TEXTS[0], tgt_lang="German", max_new_tokens=8).text == own
 
 
 @pytest.mark.parametrize(
     ("languages", "message"),
     [
-        ({"src_lang": "fr", "tgt_lang": "deu_Latn"}, "'src_lang' cannot be fr"),
+        ({"src_lang": "xx", "tgt_lang": "deu_Latn"}, "'src_lang' cannot be xx"),
         ({"src_lang": "fra_Latn", "tgt_lang": "deu_Latin"}, "'tgt_lang' cannot be deu_Latin"),
         ({}, "'tgt_lang' is required"),
     ],
@@ -352,7 +352,7 @@ def test_t5_translates_the_pairs_that_its_config_names(seq2seq: Make) -> None:
     pairs = {f"translation_en_to_{code}": {"prefix": f"{code} the ", "max_length": 8} for code in ("de", "fr")}
     folder = seq2seq(t5(task_specific_params=pairs))
     runner = duomo.load("translation", f"dir:{folder}", device="cpu")
-    assert runner(TEXTS[1], src_lang="en", tgt_lang="de").text == bare(folder, "de the " + TEXTS[1], max_length=8)
+    assert runner(TEXTS[1], src_lang="English", tgt_lang="de").text == bare(folder, "de the " + TEXTS[1], max_length=8)
     with pytest.raises(BadOption, match="cannot be en and es") as caught:
         runner(TEXTS[1], src_lang="en", tgt_lang="es")
     assert caught.value.why == "this checkpoint translates en to de, en to fr"

@@ -17,6 +17,7 @@ from pysbd.languages import LANGUAGE_CODES
 from duomo import Model, Text, WeightsRef
 from duomo.errors import BadOption, did_you_mean
 from duomo.model import Features
+from duomo.tasks.languages import language_among
 from duomo.tasks.nlp.editing import Sentence, Sentences, SentenceSplittingOptions
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class PySbd(Model[Text, Sentences]):
 
     def check_options(self, options: SentenceSplittingOptions) -> None:
         """Refuse a language without rules."""
-        if options.language not in LANGUAGE_CODES:
+        if language_among(options.language, LANGUAGE_CODES) not in LANGUAGE_CODES:
             raise BadOption(
                 f"option 'language' cannot be '{options.language}'",
                 why=did_you_mean(options.language, LANGUAGE_CODES) or "its rules are not known",
@@ -55,7 +56,9 @@ class PySbd(Model[Text, Sentences]):
             )
 
     def preprocess(self, items: Sequence[Text], options: SentenceSplittingOptions) -> list[Features]:
-        segmenter = pysbd.Segmenter(language=options.language, clean=False, char_span=True)
+        segmenter = pysbd.Segmenter(
+            language=language_among(options.language, LANGUAGE_CODES), clean=False, char_span=True
+        )
         return [{"text": item, "segmenter": segmenter} for item in items]
 
     def collate(self, features: list[Features]) -> list[Features]:

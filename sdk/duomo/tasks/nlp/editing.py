@@ -27,7 +27,7 @@ class Sentences(ListOf[Sentence]):
 class SentenceSplittingOptions(Options):
     """Options of sentence splitting."""
 
-    language: str = Field("en", description="ISO 639-1 code of the text's language")
+    language: str = Field("en", description="English name or ISO 639-1 code of the text's language")
 
 
 class SentenceSplitting(Task[Text, SentenceSplittingOptions, Sentences]):

@@ -93,7 +93,8 @@ class TranslationOptions(SummarizationOptions):
 
     src_lang: str | None = Field(
         None,
-        description="language of the text, as the checkpoint writes it (en, eng_Latn); its own when left out",
+        description="language of the text, by its English name or as the checkpoint writes it (en, eng_Latn); its own "
+        "when left out",
     )
     tgt_lang: str | None = Field(
         None, description="language to translate into, written alike; may be left out where the checkpoint has one"

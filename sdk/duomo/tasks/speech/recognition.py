@@ -30,7 +30,9 @@ class Transcript(ListOf[Segment]):
 class SpeechRecognitionOptions(Options):
     """Options of automatic speech recognition."""
 
-    language: str | None = Field(None, description="ISO 639-1 code; when left out, the checkpoint's own, or found")
+    language: str | None = Field(
+        None, description="English name or ISO 639-1 code; when left out, the checkpoint's own, or found"
+    )
     task: Literal["transcribe", "translate"] = Field("transcribe", description="translate: into English")
     long: Literal["error", "window"] = Field("window", description="for speech longer than the model hears at once")
     encoder: Literal["full", "trimmed"] = Field(

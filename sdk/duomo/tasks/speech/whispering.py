@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from duomo.errors import BadOption, did_you_mean
+from duomo.tasks.languages import language_among
 from duomo.tasks.speech.recognition import Segment, SpeechRecognitionOptions, Transcript
 from duomo.tasks.speech.windows import WINDOW_S, Window
 
@@ -59,20 +60,22 @@ class Vocabulary(BaseModel):
         Raises `BadOption` for what the checkpoint does not know.
         """
         known = self.languages
+        asked = None if options.language is None else language_among(options.language, known or ("en",))
         if not known:
-            if options.language not in (None, "en") or options.task == "translate":
+            if asked not in (None, "en") or options.task == "translate":
                 raise BadOption(
                     "this Whisper writes English speech down as English",
                     why=f"language={options.language}, task={options.task} were asked for",
-                    fix='use model="speech/whisper-base"  (-m speech/whisper-base), or what was exported of it',
+                    fix='use a multilingual Whisper, or what was exported of it: model="speech/whisper-base"  '
+                    "(-m speech/whisper-base)",
                 )
             return ()
-        language = self.language if options.language is None else options.language
+        language = self.language if asked is None else asked
         if language is not None and language not in known:
             raise BadOption(
                 f"option 'language' cannot be '{language}'",
                 why=did_you_mean(language, known) or f"Whisper knows {', '.join(sorted(known))}",
-                fix="pass an ISO 639-1 code such as en, or leave it out",
+                fix="pass a name or an ISO 639-1 code, such as English or en, or leave it out",
             )
         # A call that leaves the task out reads "transcribe" too, but did not ask for it.
         task = options.task if "task" in options.model_fields_set else self.task
