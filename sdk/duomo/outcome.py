@@ -55,7 +55,7 @@ class Meta:
     age_s: float | None = None
     """How old a live item was when its outcome was given."""
     redelivered: bool = False
-    """Whether a live source has sent the item before, so that it may have had an outcome already."""
+    """Whether a live source has given the item before, a broker's message or a file that was written again."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 mic:  mic:NAME            the microphone; ?seconds=2 for the length of an item
 tail:PATH                 a file that grows, an item a line
-folder:PATH               a folder that fills
+folder:PATH               a folder that fills; ?settle=10
 rtsp://…  rtsps://…       a camera
 video:PATH                a video file, at its own pace; ?speed=0 as fast as it is read
 growing:PATH              a WAV file that is still being written; ?seconds=1&idle=10 ends it when it rests so long
@@ -22,7 +22,7 @@ from duomo.errors import Offline, UsageProblem, did_you_mean
 from duomo.inputs.live.broker import Mqtt
 from duomo.inputs.live.camera import Camera
 from duomo.inputs.live.feed import Feed, every_of
-from duomo.inputs.live.files import Folder, Tail
+from duomo.inputs.live.files import SETTLE_S, Folder, Tail
 from duomo.inputs.live.growing import Growing
 from duomo.inputs.live.reader import Reader
 from duomo.inputs.live.socket import WebSocket
@@ -114,8 +114,8 @@ def _tail(path: str, _address: object, _settings: object, _suffixes: object, _dr
     return Tail(path)
 
 
-def _folder(path: str, _address: object, _settings: object, suffixes: tuple[str, ...], _drop: str) -> Reader:
-    return Folder(path, suffixes=suffixes)
+def _folder(path: str, _address: object, settings: dict[str, str], suffixes: tuple[str, ...], _drop: str) -> Reader:
+    return Folder(path, suffixes=suffixes, settle_s=_number(settings, "settle", SETTLE_S))
 
 
 def _camera(source: str, _address: object, _settings: object, _suffixes: object, _drop: str) -> Reader:
@@ -175,7 +175,7 @@ KINDS: dict[str, Make] = {
 SETTINGS: dict[str, tuple[str, ...]] = {
     "mic": ("seconds",),
     "tail": (),
-    "folder": (),
+    "folder": ("settle",),
     "video": ("speed",),
     "growing": ("seconds", "idle"),
     "recording": ("seconds", "speed"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ LOOK_S = 0.1
 """How often a file or folder is looked at."""
 LONGEST_LINE = 16 * 1024**2
 """Bytes that may come without a line end."""
+SETTLE_S = 2.0
+"""How long a file must have stayed the same where the system does not say that its writer has closed it."""
 PARTIAL = (".part", ".partial", ".tmp", ".crdownload")
 """Endings of files that someone is still writing."""
 
@@ -96,23 +100,33 @@ class Tail(Reader):
 
 
 class Folder(Reader):
-    """A folder that fills: each file that appears, once it has stopped growing, as a path.
+    """A folder that fills: each file that appears, once nobody writes it any more, as a path.
+
+    One that is written again later comes again, as ``redelivered``.
 
     Args:
         path: the folder, which must be there.
         suffixes: endings of the files that count; all when empty.
         from_start: whether files that are there already count.
+        settle_s: seconds for which an empty file must have stayed the same, and any other where the system does not
+            say whether it is open: it does on Linux, of files of one's own on a local disk.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, suffixes: tuple[str, ...] = (), from_start: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        suffixes: tuple[str, ...] = (),
+        from_start: bool = False,
+        settle_s: float = SETTLE_S,
     ) -> None:
         self.path = Path(path)
         self.name = str(path)
         self.suffixes = tuple(each.lower() for each in suffixes)
+        self.settle_s = settle_s
         self._from_start = from_start
-        self._done: dict[str, int] | None = None
-        """Files that are there and were given, with their times of change."""
+        self._done: dict[str, tuple[int, bool]] | None = None
+        """Files that are there and need not be given, with their times of change, and whether they were given."""
 
     def open(self) -> None:
         if not self.path.is_dir():
@@ -122,26 +136,30 @@ class Folder(Reader):
                 fix="create it, or check the path",
             )
         if self._done is None:
-            self._done = {} if self._from_start else {name: stamp for name, _, stamp in self._listed()}
+            self._done = {} if self._from_start else {name: (stamp, False) for name, _, stamp in self._listed()}
 
     def read(self, stop: threading.Event) -> Iterator[Arrival]:
         assert self._done is not None
-        growing: dict[str, tuple[int, int]] = {}
+        growing: dict[str, tuple[int, int, float]] = {}
         while not stop.is_set():
             listed = sorted(self._listed(), key=lambda each: (each[2], each[0]))
             for known in (self._done, growing):  # what was taken away is forgotten
                 for name in known.keys() - {name for name, _, _ in listed}:
                     del known[name]
             for name, size, stamp in listed:
-                if self._done.get(name) == stamp:
+                done, is_again = self._done.get(name, (-1, False))
+                if done == stamp:
                     continue
-                if growing.get(name) == (size, stamp) and size:
-                    self._done[name] = stamp
+                *seen, since = growing.get(name, (-1, 0, 0.0))
+                if seen != [size, stamp]:
+                    growing[name] = (size, stamp, time.monotonic())
+                    continue
+                path, is_written = self.path / name, _is_written(self.path / name)
+                wait_s = 0.0 if size and is_written is False else self.settle_s
+                if not is_written and time.monotonic() - since >= wait_s:
+                    self._done[name] = stamp, True
                     growing.pop(name)
-                    path = self.path / name
-                    yield Arrival(path, stamp / 1e9, str(path))
-                else:
-                    growing[name] = (size, stamp)
+                    yield Arrival(path, stamp / 1e9, str(path), redelivered=is_again)
             stop.wait(LOOK_S)
 
     def _listed(self) -> list[tuple[str, int, int]]:
@@ -158,3 +176,23 @@ class Folder(Reader):
             except FileNotFoundError:  # gone again
                 continue
         return found
+
+
+def _is_written(path: Path) -> bool | None:
+    """Whether somebody has a file open to write it; None where the system does not say."""
+    if sys.platform != "linux":
+        return None
+    import fcntl
+
+    try:
+        with path.open("rb") as file:
+            # A lease is refused while there is a writer. The signal to whom holds it would end this process if it came
+            # before the lease is given back, so it is one that is ignored.
+            fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # another's file, a network drive, or gone again
+        return None
+    return False

@@ -1,10 +1,15 @@
 """Files that grow and folders that fill."""
 
 import os
+import sys
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
-from duomo.inputs.live import Feed, Folder, Tail
+import pytest
+
+from duomo.inputs.live import Feed, Folder, Tail, files
 
 
 def next_of(items):
@@ -69,6 +74,73 @@ def test_files_that_appear_come_once_they_have_stopped_growing(tmp_path):
         os.replace(tmp_path / "half.txt.part", tmp_path / "half.txt")
         assert next_of(items).value == tmp_path / "half.txt"
     assert feed.states()[0].received == 2
+
+
+class Looks(threading.Event):
+    """Between two looks at a folder the next of these steps is taken; after the last one the source is told to stop."""
+
+    def __init__(self, *steps):
+        super().__init__()
+        self.steps, self.clock = list(steps), 0.0
+
+    def wait(self, timeout=None):
+        self.clock += timeout
+        if self.steps:
+            self.steps.pop(0)()
+        else:
+            self.set()
+        return self.is_set()
+
+
+def arrivals_of(folder, monkeypatch, *steps, **settings):
+    """What a folder that is empty at first gives while these steps are taken: name, content then, and whether again."""
+    reader, stop = Folder(folder, **settings), Looks(*steps)
+    monkeypatch.setattr(files, "time", SimpleNamespace(time=time.time, monotonic=lambda: stop.clock))
+    reader.open()
+    return [(Path(each.name).name, Path(each.name).read_text(), each.redelivered) for each in reader.read(stop)]
+
+
+def nothing():
+    pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who writes a file")
+def test_a_file_that_is_open_does_not_come_however_long_its_writer_rests(tmp_path, monkeypatch):
+    writer = (tmp_path / "a.txt.part").open("w")
+
+    def begin():
+        writer.write("first half, ")
+        writer.flush()
+
+    def end():
+        writer.write("second half")
+        writer.close()
+
+    def show():
+        os.replace(tmp_path / "a.txt.part", tmp_path / "a.txt")
+
+    steps = [show, begin, *[nothing] * 50, end, *[nothing] * 5]
+    assert arrivals_of(tmp_path, monkeypatch, *steps) == [("a.txt", "first half, second half", False)]
+
+
+@pytest.mark.parametrize("is_written", [None, False])
+def test_a_file_comes_when_it_has_settled_and_again_when_it_is_written_again(tmp_path, monkeypatch, is_written):
+    """Where the system does not say who writes it: a pause shorter than `settle_s` is not its end."""
+    monkeypatch.setattr(files, "_is_written", lambda path: is_written)  # as on another system, and as on Linux
+    old, new = tmp_path / "old.txt", tmp_path / "new.txt"
+    old.write_text("old")
+    steps = [lambda: new.write_text("half"), *[nothing] * 8, lambda: new.write_text("whole"), *[nothing] * 12]
+    steps += [lambda: new.write_text("other one"), lambda: old.write_text("changed"), *[nothing] * 12]
+    came = arrivals_of(tmp_path, monkeypatch, *steps, settle_s=1.0)
+    at_once = [("new.txt", "half", False), ("new.txt", "whole", True)] if is_written is False else []
+    settled = at_once or [("new.txt", "whole", False)]
+    assert came == [*settled, ("new.txt", "other one", True), ("old.txt", "changed", False)]
+
+
+def test_an_empty_file_comes_when_it_has_stayed_empty(tmp_path, monkeypatch):
+    late, empty = tmp_path / "late", tmp_path / "empty"
+    steps = [late.touch, empty.touch, *[nothing] * 5, lambda: late.write_text("text"), *[nothing] * 12]
+    assert arrivals_of(tmp_path, monkeypatch, *steps, settle_s=1.0) == [("late", "text", False), ("empty", "", False)]
 
 
 def test_what_is_there_already_counts_when_asked_for(tmp_path):
