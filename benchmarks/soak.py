@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=900.0)
     parser.add_argument("--idle", type=int, default=10_000, help="connections that say nothing")
-    parser.add_argument("--out")
+    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     command = [sys.executable, "-c", FAKE, "serve", "text-classification", "--port", "0", "--max-body", "100000"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
