@@ -74,7 +74,7 @@ class PdfPage(NamedTuple):
             return BadInput(
                 f"'{self.name}' has {total} pages, and one image is expected",
                 why="each page is an image of its own",
-                fix="name the page, report.pdf#page=1, or take all: Image.pages('report.pdf')",
+                fix="take a PDF of one page, or name it: report.pdf#page=1 (in Python all: Image.pages('report.pdf'))",
             )
         return InputMissing(
             f"'{self.name}' has no page {1 if self.number is None else self.number}",

@@ -69,10 +69,10 @@ class Access:
             return 400, _words("E-HOST", "the request has no header Host", "Host: and the name of this server")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         if name not in self._hosts and "*" not in self._hosts:
-            return 421, _words("E-HOST", "this server does not go by that name", "start it with --host-name NAME")
+            return 421, _words("E-HOST", "this server does not go by that name", _NAMES)
         origin = headers.get(b"origin", "").rstrip("/").lower()
         if origin and origin not in (f"http://{host}", f"https://{host}") and not self._origins & {origin, "*"}:
-            return 403, _words("E-ORIGIN", "a page of another origin may not call this server", "--allow-origin URL")
+            return 403, _words("E-ORIGIN", "a page of another origin may not call this server", _PAGES)
         if path == ADMIN_PATHS or path.startswith(ADMIN_PATHS + "/"):
             return self._refuse_admin(_given(headers.get(b"authorization", "")))
         is_guarded = self._token and path not in OPEN_PATHS
@@ -83,7 +83,7 @@ class Access:
     def _refuse_admin(self, given: bytes) -> Refusal | None:
         if not self._admin_token:
             why = "models are exchanged by who has the operator's token, and this server was started without one"
-            return 403, _words("E-ADMIN", "this server lets nobody exchange its models", "--admin-token-file FILE", why)
+            return 403, _words("E-ADMIN", "this server lets nobody exchange its models", _TOKEN, why)
         if not hmac.compare_digest(given, self._admin_token):
             fix = "Authorization: Bearer TOKEN"
             return 401, _words("E-TOKEN", "the operator's token is missing or wrong", fix)
@@ -102,6 +102,9 @@ _READ = frozenset(
     {b"host", b"origin", b"authorization", b"content-type", b"content-encoding", b"x-deadline-s", b"x-duomo-caller"}
 )
 """Headers that this server goes by: each may come once (RFC 9110, 5.3)."""
+_NAMES = "ask by another of its names; who runs it adds one: --host-name NAME"
+_PAGES = "call it from its own page; who runs it allows another: --allow-origin URL"
+_TOKEN = "who runs it can give it one: --admin-token-file FILE"
 _ASK = {"www-authenticate": 'Basic realm="duomo, any name and the token", charset="UTF-8"'}
 """A browser asks its user, who gives the token as the password: so the pages can be seen, too."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from duomo.errors import BadOption, DuomoError, UnknownModel, did_you_mean
 from duomo.outcome import Meta, spelled
+from duomo.serving.remedy import for_client
 
 STAND_INS = ("any", "default", "none", "")
 """Names for a client that must name a model and does not know which there is."""
@@ -73,6 +74,7 @@ def event(value: Mapping[str, Any]) -> bytes:
 
 def error_words(error: DuomoError) -> dict[str, Any]:
     """Describe an error in OpenAI's shape, with our parts beside theirs."""
-    said = " ".join(filter(None, (f"{error.what}.", error.why and f"{error.why}.", error.fix)))
+    fix = for_client(error).fix
+    said = " ".join(filter(None, (f"{error.what}.", error.why and f"{error.why}.", fix)))
     return {"message": said, "type": type(error).__name__, "param": None, "code": error.code,
-            "what": error.what, "why": error.why, "fix": error.fix}  # fmt: skip
+            "what": error.what, "why": error.why, "fix": fix}  # fmt: skip

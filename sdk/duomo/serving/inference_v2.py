@@ -24,6 +24,7 @@ from duomo.outcome import Outcome, result_json
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
+from duomo.serving.remedy import for_client
 from duomo.serving.replies import JsonReply, headers_of, status_of
 from duomo.serving.routes import caller_of, check_names, deadline_of, until_gone
 from duomo.serving.wire import WireLimits, decode_base64, header, read_request, to_options
@@ -274,7 +275,7 @@ def _tensor(name: str, kind: str, results: list[Any]) -> Tensor:
 
 def _error(error: DuomoError) -> JsonReply:
     seen().error = error.code
-    said = ". ".join(part for part in (error.what, error.why, error.fix) if part)
+    said = ". ".join(part for part in (error.what, error.why, for_client(error).fix) if part)
     return JsonReply(json.dumps({"error": said}, ensure_ascii=False), status_of(error), headers=headers_of(error))
 
 

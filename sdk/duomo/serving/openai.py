@@ -167,7 +167,7 @@ class OpenAIRoutes:
             raise UnknownTask(
                 f"this server does not serve {task}",
                 why=f"it serves {', '.join(self._hosted)}",
-                fix=f"duomo serve {task}",
+                fix="GET /v1/tasks lists them",
             )
         seen().task = task
         return self._hosted[task]

@@ -19,6 +19,7 @@ from duomo.execution.scheduling.admission import Admission
 from duomo.inputs.seal import sealed
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.refusal import TooBusy
+from duomo.serving.remedy import outcome_for_client
 from duomo.serving.replies import JsonReply, reply_to
 from duomo.serving.routes import caller_of, check_names, deadline_of, until_gone
 from duomo.serving.unopened import unopened
@@ -58,7 +59,7 @@ class AdapterRoutes:
                 raise UnknownAdapter(
                     f"this server has no adapter '{name:.80}'",
                     why=did_you_mean(name, self._adapters) or f"it has {', '.join(self._adapters) or 'none'}",
-                    fix="duomo serve --adapter NAME brings one in",
+                    fix="GET /openapi.json",
                 )
             seen().task = name
             body = await read_request(request, self._limits)
@@ -107,5 +108,5 @@ class AdapterRoutes:
             lines = []
             for each in adapter.map(records, audit=self._audit):
                 seen().item(each.error.code if each.error is not None else "", 0.0, 0.0)
-                lines.append(each.to_json().encode() + b"\n")
+                lines.append(outcome_for_client(each).to_json().encode() + b"\n")
             return b"".join(lines)

@@ -15,6 +15,7 @@ from duomo.errors import DuomoError
 from duomo.outcome import ItemError, Meta, Outcome, result_json, spelled
 from duomo.serving.monitoring.observe import seen
 from duomo.serving.refusal import OtherBody, TooBusy
+from duomo.serving.remedy import for_client
 
 STATUS: tuple[tuple[type[DuomoError], int], ...] = (
     (errors.DeadlinePassed, 504),
@@ -67,9 +68,11 @@ def error_reply(status: int, words: Mapping[str, Any], headers: Mapping[str, str
     return JsonReply(to_text({"error": dict(words)}), status, headers=dict(headers or {}))
 
 
-def reply_to(error: DuomoError | ItemError, headers: Mapping[str, str] | None = None) -> JsonReply:
-    """Answer with an error of ours."""
-    words = (error if isinstance(error, ItemError) else ItemError.of(error)).to_dict()
+def reply_to(
+    error: DuomoError | ItemError, headers: Mapping[str, str] | None = None, *, to_operator: bool = False
+) -> JsonReply:
+    """Answer with an error of ours; its advice is for a client, unless the operator asked."""
+    words = (ItemError.of(error) if to_operator and isinstance(error, DuomoError) else for_client(error)).to_dict()
     seen().error = words["code"]
     return error_reply(status_of(error), words, {**headers_of(error), **(headers or {})})
 

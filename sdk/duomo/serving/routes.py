@@ -17,6 +17,7 @@ from duomo.serving.forms import is_form, read_form, task_body
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.observe import GONE, seen
 from duomo.serving.monitoring.signals import size_of
+from duomo.serving.remedy import outcome_for_client
 from duomo.serving.replies import STREAMED, JsonReply, reply_to, result_reply
 from duomo.serving.schemas import example_of, input_schema
 from duomo.serving.wire import BESIDE, WireLimits, header, read_request, to_item, to_options
@@ -136,7 +137,7 @@ class TaskRoutes:
                 if index % AT_ONCE == AT_ONCE - 1:
                     await asyncio.sleep(0)  # others are answered meanwhile
             for each in tasks if in_order else asyncio.as_completed(tasks):
-                yield (await each).to_json().encode() + b"\n"
+                yield outcome_for_client(await each).to_json().encode() + b"\n"
         finally:
             for task in tasks:
                 task.cancel()

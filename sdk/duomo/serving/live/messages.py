@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from duomo.errors import BadInput, DuomoError
 from duomo.outcome import ItemError, spelled
+from duomo.serving.remedy import for_client
 from duomo.serving.wire import WireLimits, parse_json
 
 
@@ -75,7 +76,7 @@ async def send(socket: WebSocket, kind: str, **words: str | float | bool | None)
 
 async def send_error(socket: WebSocket, error: DuomoError | ItemError) -> None:
     """Send an error, with its code, what, why and fix."""
-    words = (error if isinstance(error, ItemError) else ItemError.of(error)).to_dict()
+    words = for_client(error).to_dict()
     await socket.send_text(spelled(json.dumps({"type": "error", "error": words}, ensure_ascii=False)))
 
 

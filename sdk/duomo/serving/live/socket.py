@@ -22,6 +22,7 @@ from duomo.serving.live.messages import Messages, parse_message, parse_object, s
 from duomo.serving.live.turns import Turn, Turns
 from duomo.serving.monitoring.signals import size_of
 from duomo.serving.refusal import TooBusy
+from duomo.serving.remedy import outcome_for_client
 from duomo.serving.routes import caller_of, check_body, check_names, deadline_of
 from duomo.serving.wire import WireLimits, check_query, to_item, to_options
 
@@ -110,7 +111,7 @@ class LiveRoutes:
                 await send(socket, "done")
             else:
                 outcome = await hosted.run(item, options, deadline_s=deadline_s, caller=caller)
-                await socket.send_text('{"type": "outcome", ' + outcome.to_json()[1:])
+                await socket.send_text('{"type": "outcome", ' + outcome_for_client(outcome).to_json()[1:])
         except DuomoError as error:  # of this item: the next may be better
             await send_error(socket, error)
 

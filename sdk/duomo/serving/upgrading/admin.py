@@ -167,7 +167,7 @@ class AdminRoutes(Generic[R]):
             else:
                 raise UsageProblem(f"there is no {request.method} '{act:.40}'", fix="swap, shadow, promote or rollback")
         except DuomoError as error:
-            return reply_to(error)
+            return reply_to(error, to_operator=True)
         return _json(place.record())
 
     def _place(self, request: Request) -> Place[R]:

@@ -1,0 +1,85 @@
+"""What a client can do about an error whose advice was written for who runs the program.
+
+Errors of inputs, tasks and models are the same for Python, the command line and HTTP. Over HTTP nobody can call a
+function of the server's program, set its limits or choose its model: those ways out are left out, and where none is
+left the answer says what a request can change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TypeVar
+
+from duomo import errors
+from duomo.errors import DuomoError
+from duomo.outcome import ItemError, Outcome
+from duomo.serving.monitoring.observe import seen
+from duomo.tasks.base import Result
+
+R = TypeVar("R", bound=Result)
+_TOOLS = re.compile(r"\b(?:ffmpeg|iconv|tiffcp|qpdf|arecord|curl)\b")
+"""Programs that a client may have as well; what stands behind one is its own."""
+_OURS = re.compile(
+    r"""
+    \bduomo(?:_\w+)?(?:\.|\ [a-z])  # a function of ours, or a command
+    | \b(?:pip|apt|hf)\ (?:install|download)\b
+    | [\w\]]\( | \((?:array|samples)\b  # a call, a pair of Python: Path("table.csv"), (array, 16000)
+    | \b(?:pandas|numpy|PIL|torch|[Pp]ython|tensor|DataFrame)\b
+    | \b(?:executor|devices?|dtype|optimize|parallel|model|store|column|key|batch_size)=
+    | \blimits[.\]]
+    | (?<!\S)--[a-z]
+    | \#page=
+    | \b(?:pass|name|check)\ (?:a|the|its)\ (?:path|file|folder|permissions)\b
+    """,
+    re.VERBOSE,
+)
+_BRACKET = re.compile(r"\s+\((?:-|duomo|pip|pandas|in Python)(?:[^()]|\([^()]*\))*\)")
+_BETWEEN = re.compile(r"(; |,? or: |, or )")
+_OPERATORS = (
+    errors.WeightsProblem, errors.PluginProblem, errors.RequirementMissing, errors.DeviceUnavailable, errors.DoesNotFit,
+    errors.BadOutput, errors.WorkerLost, errors.SystemicError, errors.ArtifactProblem, errors.AuditProblem,
+    errors.StoreProblem, errors.CannotWrite,
+)  # fmt: skip
+"""Whatever they advise, a client cannot do it."""
+
+
+def for_client(error: DuomoError | ItemError) -> ItemError:
+    """Describe an error with what its client can do."""
+    found = error if isinstance(error, ItemError) else ItemError.of(error)
+    kind = getattr(errors, found.type, DuomoError)
+    if issubclass(kind, _OPERATORS):
+        fix = ""
+    elif _OURS.search(found.fix) or _BRACKET.search(found.fix):
+        fix = _left_of(found.fix)
+    else:
+        return found
+    return dataclasses.replace(found, fix=fix or _usual(kind))
+
+
+def outcome_for_client(outcome: Outcome[R]) -> Outcome[R]:
+    """The same outcome; the advice of its error is for a client."""
+    if outcome.error is None:
+        return outcome
+    return dataclasses.replace(outcome, error=for_client(outcome.error))
+
+
+def _left_of(fix: str) -> str:
+    """The ways out that a client has; empty for none."""
+    first, *rest = _BETWEEN.split(_BRACKET.sub("", fix))
+    ways = [("", first), *zip(rest[::2], rest[1::2], strict=True)]
+    kept = [(joint, way) for joint, way in ways if _TOOLS.search(way) or not _OURS.search(way)]
+    return "".join(joint * (at > 0) + way for at, (joint, way) in enumerate(kept)).strip()
+
+
+def _usual(kind: type[DuomoError]) -> str:
+    """What can be done about an error of this kind by who sent the request."""
+    task = seen().task
+    what = f"GET /v1/tasks/{task}" if task and "/" not in task else "GET /openapi.json"
+    if issubclass(kind, errors.InputTooLarge | errors.InputTooLong):
+        return "send less of it"
+    if issubclass(kind, errors.BadInput):
+        return f"send another: {what} says what is taken"
+    if issubclass(kind, errors.UsageProblem):
+        return f"leave it out, or write it as {what} says"
+    return "ask again, or tell who runs this server: its log says more"

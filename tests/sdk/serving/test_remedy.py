@@ -1,0 +1,72 @@
+"""What an answer over HTTP advises can be done by a client: it has no Python, no command line and no disk of ours."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from duomo.errors import BadInput, BadOption, InputTooLarge, ModelFailed, WeightsMismatch
+from duomo.serving.remedy import for_client
+
+ROOT = Path(__file__).parents[3]
+ONE = "/v1/tasks/text-classification"
+REPORT = "report it to the plugin's author, or to who runs the server"
+LOCAL = re.compile(
+    r"duomo[ .]|pip install|\w\(|(?<!\S)--?[a-z]|pandas|numpy|PIL|[Pp]ython|executor=|device=|model=|dtype=|limits\."
+)
+"""What a client can do nothing with."""
+TOOLS = re.compile("ffmpeg|iconv|tiffcp|qpdf|arecord")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fix", "left"),
+    [
+        (InputTooLarge, "cut it up, or: duomo config set limits.text_chars 9", "cut it up"),
+        (InputTooLarge, "duomo config set limits.file_bytes 9", "send less of it"),
+        (BadInput, "leave its row out (pandas: frame.dropna())", "leave its row out"),
+        (BadInput, "write [1, 2], or name the field: map(rows, key='x')  (--field x)", "write [1, 2]"),
+        (BadInput, "numpy.nan_to_num(samples)", "send another: GET /openapi.json says what is taken"),
+        (BadInput, "check the path", "send another: GET /openapi.json says what is taken"),
+        (BadInput, '{"text": "a cat"} or {"image": "cat.jpg"}', '{"text": "a cat"} or {"image": "cat.jpg"}'),
+        (BadInput, "convert it: ffmpeg -i IN --opt OUT", "convert it: ffmpeg -i IN --opt OUT"),
+        (BadOption, 'device="cpu" or "auto"  (-d cpu)', "leave it out, or write it as GET /openapi.json says"),
+        (BadOption, "leave them out, or use model='a/b'  (-m a/b)", "leave them out"),
+        (WeightsMismatch, "use another file", "ask again, or tell who runs this server: its log says more"),
+        (ModelFailed, "", ""),
+    ],
+)
+def test_ways_out_that_a_client_has_are_left(kind, fix, left):
+    assert for_client(kind("it failed", fix=fix)).fix == left
+
+
+def test_no_error_of_ours_advises_a_client_what_only_a_program_can_do():
+    found = []
+    for part in ("sdk/duomo/inputs", "sdk/duomo/tasks", "sdk/duomo/execution", "sdk/duomo/adapters", "plugins"):
+        for path in (ROOT / part).rglob("*.py"):
+            found += re.findall(r'\bfix=f?"([^"\n]*)"', path.read_text("utf-8"))
+    assert len(found) > 300
+    left = {fix: for_client(BadInput("it failed", fix=fix)).fix for fix in found}
+    assert [each for each in left.items() if LOCAL.search(each[1]) and not TOOLS.search(each[1])] == []
+
+
+def test_every_door_advises_what_a_client_can_do(serve):
+    """An exception of a model's own code: here the advice is a command that shows where."""
+    client = serve()
+    assert client.post(ONE, json={"input": "poison"}).json()["error"]["fix"] == REPORT
+    [line] = client.post(ONE + "/map", json={"items": ["poison"]}).text.splitlines()
+    assert json.loads(line)["error"]["fix"] == REPORT
+    tensor = {"name": "input", "shape": [1], "datatype": "BYTES", "data": ["poison"]}
+    assert (
+        client.post("/v2/models/text-classification/infer", json={"inputs": [tensor]}).json()["error"].endswith(REPORT)
+    )
+    with client.websocket_connect("/v1/live/text-classification", headers={"host": "localhost"}) as socket:
+        socket.send_json({"input": "poison"})
+        assert socket.receive_json()["error"]["fix"] == REPORT
+
+
+def test_the_operator_is_told_the_command(serve):
+    answer = serve(admin_token="secret").post(
+        "/-/models/text-classification/swap", json={"model": "b/c"}, headers={"authorization": "Bearer secret"}
+    )
+    assert "--candidate text-classification=MODEL" in answer.json()["error"]["fix"]
