@@ -93,13 +93,13 @@ def _line(certain: Sequence[_Seen]) -> tuple[float, float]:
     """Least squares of relative errors: seconds of the start, and of a unit of cost."""
     total = cost = seconds = spread = slope = 0.0
     for each in certain:
-        weight = 1 / each.seconds**2
+        weight = each.seconds**-2
         total += weight
         cost += weight * each.cost
         seconds += weight * each.seconds
     cost, seconds = cost / total, seconds / total
     for each in certain:
-        weight = 1 / each.seconds**2
+        weight = each.seconds**-2
         spread += weight * (each.cost - cost) ** 2
         slope += weight * (each.cost - cost) * (each.seconds - seconds)
     unit_s = slope / spread
