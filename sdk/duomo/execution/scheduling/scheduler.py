@@ -349,7 +349,7 @@ class Scheduler:
         """After an out-of-memory the budget comes back by a quarter, slowly."""
         if worker not in self._budgets:
             return
-        self._streaks[worker] = self._streaks.get(worker, 0) + 1
+        self._streaks[worker] += 1
         if self._streaks[worker] >= GOOD_BATCHES_TO_GROW:
             self._streaks[worker] = 0
             grown = self._budgets[worker] * 5 // 4 + 1

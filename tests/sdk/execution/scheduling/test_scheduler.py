@@ -28,12 +28,35 @@ def fill(scheduler, costs):
     scheduler.end()
 
 
+MANY = 10_000
+"""Turns of a loop that only a wrong scheduler reaches."""
+
+
+def turns(goes_on):
+    """The turns of a loop, which must come to an end."""
+    for _ in range(MANY):
+        if not goes_on():
+            return
+        yield
+    pytest.fail("the scheduler comes to no end")
+
+
+def batches_of(scheduler, workers=1):
+    """All batches that it gives, to its workers in turn."""
+    for num in range(MANY):
+        batch = scheduler.next_batch(num % workers)
+        if batch is None:
+            return
+        yield batch
+    pytest.fail("the scheduler comes to no end")
+
+
 def drive(scheduler, costs, run, workers=1):
     """Offer lazily, run each batch with `run(batch)` (which tells the scheduler), collect what comes out."""
     source, out = iter(enumerate(costs)), []
     held = 0
-    while not scheduler.finished:
-        while scheduler.wants_input:
+    for _ in turns(lambda: not scheduler.finished):
+        for _ in turns(lambda: scheduler.wants_input):
             found = next(source, None)
             if found is None:
                 scheduler.end()
@@ -65,7 +88,7 @@ def test_the_budget_counts_padding_unless_the_model_packs(packed, expected):
     scheduler = Scheduler(Policy(max_items=9, budget=16, packed=packed))
     fill(scheduler, [1, 6, 9])
     sizes = []
-    while (batch := scheduler.next_batch()) is not None:
+    for batch in batches_of(scheduler):
         sizes.append(len(batch.entries))
         scheduler.settle(batch, [ItemResult(result=0)] * len(batch.entries))
     assert sizes == expected
@@ -96,7 +119,7 @@ def test_only_retryable_errors_are_tried_again_and_only_once():
     for kind, tries in (("TimeoutError", 2), ("ValueError", 1)):
         scheduler, ran = Scheduler(Policy()), []
         fill(scheduler, [1])
-        while (batch := scheduler.next_batch()) is not None:
+        for batch in batches_of(scheduler):
             ran.append(batch)
             scheduler.fail(batch, problem(kind))
         assert len(ran) == tries
@@ -213,7 +236,7 @@ def test_whatever_happens_each_item_comes_out_once_in_order_and_only_culprits_fa
     policy = Policy(max_items, budget, packed, window, systemic_after=10**6, workers=workers)
     scheduler, dice = Scheduler(policy), random.Random(seed)
     source, flying, out, held = iter(enumerate(costs)), [], [], 0
-    for _ in range(10_000):
+    for _ in range(MANY):
         if scheduler.finished:
             break
         while scheduler.wants_input and (held < 1 or dice.random() < 0.8):
@@ -296,7 +319,7 @@ def test_a_batch_is_within_its_bounds_and_says_what_it_costs(costs, max_items, b
     scheduler = Scheduler(Policy(max_items, budget, packed, window_items=100, workers=workers))
     fill(scheduler, costs)
     seen = []
-    while (batch := scheduler.next_batch(len(seen) % workers)) is not None:
+    for batch in batches_of(scheduler, workers):
         own = [costs[each.index] for each in batch.entries]
         assert batch.cost == sum(own)
         assert batch.padded == (sum(own) if packed else len(own) * max(own))
@@ -622,7 +645,7 @@ def test_after_a_good_batch_no_number_of_failures_is_systemic():
     scheduler = Scheduler(Policy(max_items=1, systemic_after=5))
     fill(scheduler, [1] * 20)
     sizes(scheduler, 1)
-    while (batch := scheduler.next_batch()) is not None:
+    for batch in batches_of(scheduler):
         scheduler.fail(batch, problem())
     assert len(list(scheduler.emit())) == 20
 
@@ -704,6 +727,8 @@ def test_parts_near_the_end_are_by_what_each_has_done():
 def test_near_the_end_no_batch_is_less_than_a_quarter_of_the_usual():
     assert sent(ended(80, done=(400, 400)), 0, 1) == [80], "its part would be 20, and a quarter of 400 is more"
     assert sent(ended(80, workers=4, done=(120, 120)), 2, 1) == [30]
+    assert sent(ended(80, done=(400,)), 0) == [80], "one batch is enough to say what is usual"
+    assert sent(ended(80, done=(300, 100)), 0) == [50], "a quarter of 200, though it did more than its share"
 
 
 def test_a_slow_worker_is_given_less_than_a_quarter():
