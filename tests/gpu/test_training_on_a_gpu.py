@@ -71,6 +71,25 @@ def test_adamw_learns_as_much_as_on_a_cpu(tmp_path: Path) -> None:
     assert abs(here.metrics["loss"].value - there.metrics["loss"].value) < 5e-3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_compiled_passes_end_near_the_weights_of_others(tmp_path: Path, precision: Any) -> None:
+    """A network of convolutions with batch norms from random numbers: encoders of texts are packed."""
+    draw = torch.Generator().manual_seed(0)
+    images = [torch.randint(0, 256, (28, 28, 3), generator=draw, dtype=torch.uint8).numpy() for _ in range(48)]
+    rows = [{"image": each, "label": "ab"[at % 2]} for at, each in enumerate(images)]
+    plain, compiled = (
+        duomo.pretrain(
+            "image-classification", rows, architecture="cnn", out=tmp_path / str(is_compiled), device=DEVICE,
+            recipe=duomo.Recipe(
+                epochs=2, batch=16, lr=0.01, optimizer="sgd", precision=precision, compile=is_compiled
+            ),
+        )
+        for is_compiled in (False, True)
+    )  # fmt: skip
+    assert furthest(plain, compiled) < (1e-4 if precision == "float32" else 0.05)
+
+
 def test_bfloat16_is_near_and_keeps_weights_in_float32(tmp_path: Path) -> None:
     exact, near = train(tmp_path / "exact"), train(tmp_path / "near", precision="bfloat16")
     kept = load_file(Path(near.folder) / "model.safetensors")

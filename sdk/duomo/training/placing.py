@@ -62,6 +62,12 @@ def refuse_uncuttable(dims: ParallelDims, request: Request, start: Start) -> Non
             why="all but the last stage would have nothing to train",
             fix=f"{copies}, and what is frozen is computed once; or train='all'",
         )
+    if request.recipe.compile and (dims.group > 1 or request.shard):
+        raise UsageProblem(
+            f"compile=True and {'shard=True' if request.shard else dims} do not go together",
+            why="a pass waits for other processes in its middle",
+            fix=f"{copies}; or leave compile out of the recipe",
+        )
     if dims.group > 1:
         from duomo.execution.sharding.group import check_plans
 

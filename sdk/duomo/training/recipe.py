@@ -36,6 +36,7 @@ ELSEWHERE: Mapping[str, str] = {
     "early_stopping_patience": "patience",
     **dict.fromkeys(("metric_for_best_model", "monitor", "eval_metric"), "best"),
     **dict.fromkeys(("gradient_checkpointing", "grad_checkpointing"), "recompute=True"),
+    **dict.fromkeys(("torch_compile", "torchcompile"), "compile=True"),
     **dict.fromkeys(("assistant_only_loss", "completion_only_loss", "train_on_responses_only"), "only_answers=True"),
     **dict.fromkeys(("bf16", "fp16", "amp"), "precision='bfloat16'; there is no float16, which needs losses scaled"),
     **dict.fromkeys(
@@ -86,6 +87,8 @@ class Recipe:
     recompute: bool = False
     """Compute trained layers again in the backward pass instead of keeping what they gave: less memory, more time
     ("gradient checkpointing"). It changes no update."""
+    compile: bool = False
+    """Run the passes through ``torch.compile``: weights agree to rounding. The first step waits for the compiler."""
     best: str | None = None
     """The score by which the best checkpoint is chosen and `patience` counts, such as ``loss`` or ``accuracy``."""
     patience: int | None = None
@@ -123,7 +126,7 @@ class Recipe:
         self._check("clip", is_bound, "a number above 0, or None (null)")
         self._check("hang_s", self.hang_s is None or 1 <= _number(self.hang_s) < INFINITY, "1 second or more")
         self._check("smoothing", 0 <= _number(self.smoothing) < 1, "a share of each label, from 0 to less than 1")
-        for name in ("recompute", "only_answers"):
+        for name in ("recompute", "only_answers", "compile"):
             self._check(name, isinstance(getattr(self, name), bool), "True or False")
         self._check("best", self.best is None or isinstance(self.best, str), "the name of a score, such as loss")
         self._check("warmup", 0 <= _number(self.warmup) < 1, "a share of the steps, from 0 to less than 1")
@@ -156,6 +159,12 @@ class Recipe:
                 f"recipe: micro={self.micro} contradicts batch={self.batch}",
                 why="a batch is cut into micro-batches, so that none has more rows",
                 fix=f"micro={self.batch} or less, or leave it out",
+            )
+        if self.compile and self.recompute:
+            raise BadOption(
+                "recipe: compile=True contradicts recompute=True",
+                why="that dropout is the same where compiled layers are computed again was not shown",
+                fix="one of the two; a smaller micro takes less memory, too",
             )
         if self.warmup and self.schedule == "constant":
             raise BadOption(

@@ -21,7 +21,7 @@ from duomo.data.examples import Finding, data_digest
 from duomo.errors import BadOption, StoreMismatch, did_you_mean
 from duomo.execution.sharding import pipeline, tensor
 from duomo.specs import TaskSpec
-from duomo.training import freezing, optimizers
+from duomo.training import compiling, freezing, optimizers
 from duomo.training.evaluating import Evaluation, evaluate
 from duomo.training.fit import FILE, Fit, LeftOut
 from duomo.training.journal import Journal
@@ -72,6 +72,8 @@ class Training(Reading):
             freezing.recompute(self.model, self.start.reference)
         self._spread()
         self._make_loop()
+        if self.recipe.compile:
+            compiling.compile_passes(self.model, self.start.reference)
         self._check_best()
         self.fingerprint = self._fingerprint()
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from toys import LETTERS, Network
 
 import duomo
-from duomo.errors import BadOption, UsageProblem
+from duomo.errors import BadOption, RequirementMissing, UsageProblem
 from duomo.training import Order
 from duomo.training.evaluating import Evaluation
 from duomo.training.order import mix
@@ -114,6 +114,49 @@ def test_layers_that_are_computed_again_are_those_that_are_trained(fit, rows):
     assert "micro" in caught.value.fix
 
 
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_compiled_passes_end_with_the_same_weights(fit, rows, monkeypatch, backend):
+    """Dropout and a batch norm included, in batches of two sizes; a training that was stopped goes on compiled.
+
+    The backend that compiles nothing is quick and traces the same, so that `options` of the other are left out.
+    """
+    calls, compile = [], torch.compile
+
+    def seen(function, **given):
+        calls.append(function.__name__)
+        return compile(function, **(given if backend == "inductor" else {"backend": backend}))
+
+    def stop(progress):
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "compile", seen)
+    given = {"train": "all", "batch": 20, "checkpoint_s": 0.0, "optimizer": "sgd"}
+    plain = load_file(fit(rows, out="plain", **given).folder / "model.safetensors")
+    assert not calls
+    with pytest.raises(KeyboardInterrupt):
+        fit(rows, compile=True, on_step=stop, **given)
+    compiled = load_file(fit(rows, compile=True, resume=True, **given).folder / "model.safetensors")
+    assert calls == ["logits", "logits_from"] * 2
+    assert compiled.keys() == plain.keys()
+    for name, each in plain.items():
+        torch.testing.assert_close(compiled[name], each, atol=1e-5, rtol=1e-5, msg=name)
+
+
+def test_passes_that_cannot_be_compiled_are_refused(fit, rows, monkeypatch):
+    with pytest.raises(UsageProblem, match="compile=True and tp=2 do not go together") as caught:
+        fit(rows, compile=True, parallel="tp=2")
+    assert "dp=2" in caught.value.fix
+    monkeypatch.setattr("toys.LettersTrainer.packed", True)
+    with pytest.raises(BadOption, match="compile cannot be for 'toys/letters'") as caught:
+        fit(rows, compile=True)
+    assert "packed without padding" in caught.value.why
+    monkeypatch.setattr("toys.LettersTrainer.packed", False)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(RequirementMissing, match=r"compile needs a C\+\+ compiler"):
+        fit(rows, compile=True)
+
+
 def test_the_best_checkpoint_is_that_of_the_score_that_is_named(fit, rows):
     """The rate is so high that the loss rises after some epochs."""
     given = {"validation": rows[::4], "epochs": 8, "lr": 0.5, "checkpoint_s": 0.0}
@@ -150,6 +193,7 @@ def test_a_score_that_the_task_has_not_is_refused_before_the_first_step(fit, row
         ("gradient_accumulation_steps", "micro"),
         ("bf16", "precision='bfloat16'"),
         ("assistant_only_loss", "only_answers"),
+        ("torch_compile", "compile=True"),
     ],
 )
 def test_names_of_other_trainers_are_answered_with_those_of_a_recipe(name, fix):

@@ -17,6 +17,7 @@ from duomo.training.optimizers import rate
         ({"batch": 0}, "batch"),
         ({"micro": 32, "batch": 16}, "micro=32 contradicts batch=16"),
         ({"warmup": 0.1, "schedule": "constant"}, "contradicts schedule"),
+        ({"compile": True, "recompute": True}, "compile=True contradicts recompute"),
         ({"warmup": 1.0}, "warmup"),
         ({"lr": -1.0}, "lr"),
         ({"clip": 0.0}, "clip"),

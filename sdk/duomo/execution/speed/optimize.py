@@ -52,7 +52,7 @@ def optimize(model: Model[Any, Any], mode: str, device: str) -> Trial:
     if mode == "compile":
         if model.packed:
             raise _refusal(mode, "the model packs its rows: each batch has a structure of its own to compile")
-        _need_compiler()
+        need_compiler("the speed mode compile", EXACT)
         # Not dynamic=True: with every side of an image unknown, EfficientNet takes over five minutes to build.
         # This way the first shape is built as it is, and what turns out to vary is left open the second time.
         return Trial(model, mode, held, torch.compile(forward))
@@ -152,12 +152,13 @@ def _difference(expected: Tensor, output: Tensor) -> float:
     return float(apart.max() / largest.clamp_min(1e-30)) if a.numel() else 0.0
 
 
-def _need_compiler() -> None:
+def need_compiler(what: str, instead: str) -> None:
+    """Raise `RequirementMissing` where torch.compile would find no C++ compiler."""
     if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "c++", "g++", "clang++", "cl")):
         raise RequirementMissing(
-            "the speed mode compile needs a C++ compiler",
+            f"{what} needs a C++ compiler",
             why="torch.compile writes a program for this machine and has it compiled",
-            fix=f"install g++ or clang++, or set CXX; or {EXACT}",
+            fix=f"install g++ or clang++, or set CXX; or {instead}",
         )
 
 
