@@ -37,6 +37,7 @@ from duomo.tasks.nlp.embedding import Similarity
 from duomo.tasks.showing import outcome_html
 from duomo.tasks.speech.music import Pitch
 from duomo.tasks.tabular.series import Forecast, Quantile
+from duomo.tasks.vision.codes import Code, Codes
 from duomo.tasks.vision.faces import LandmarkedFace, LandmarkedFaces
 from duomo.tasks.vision.keypoints import Joint, Keypoint, Keypoints, Match, Matches, Point, Pose, Poses
 from duomo.writers import open_writer
@@ -241,6 +242,7 @@ def test_a_page_has_each_outcome_once_and_no_script(tmp_path):
 @pytest.mark.parametrize("result", [
     SHOWN["boxes"][0], SHOWN["masks"][0], SHOWN["poses"][0], SHOWN["page"][0],
     Keypoints(keypoints=[Keypoint(x=5, y=5, score=1)], width=40, height=30),
+    Codes(codes=[Code(text="a", format="QRCode", corners=[(1, 1), (9, 1), (9, 9), (1, 9)])], width=40, height=30),
 ], ids=lambda result: type(result).__name__)  # fmt: skip
 def test_what_was_found_on_an_image_is_drawn_on_a_copy(result):
     image = picture()

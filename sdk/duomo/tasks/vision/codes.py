@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from duomo.inputs import Image
 from duomo.tasks.base import ListOf, Options, Result, Task
 from duomo.tasks.options import Names
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 
 class Code(Result):
@@ -25,6 +30,12 @@ class Codes(ListOf[Code]):
     codes: list[Code]
     width: int
     height: int
+
+    def draw(self, image: object) -> PIL.Image.Image:
+        """Draw a line around each code on `image`, which may be whatever the task takes."""
+        from duomo.tasks.vision.drawing import draw_outlines
+
+        return draw_outlines(image, [each.corners for each in self.codes], (self.width, self.height))
 
     @property
     def text(self) -> str:
