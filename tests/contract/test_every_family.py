@@ -426,6 +426,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("multimodal/transformers", "zero-shot-image-classification"): clip,
     ("multimodal/transformers", "multimodal-embedding"): clip,
     ("multimodal/transformers", "image-search"): clip,
+    ("multimodal/late-interaction", "image-search"): writer("col_qwen2", "tiny_pages"),
     ("speech/transformers", "automatic-speech-recognition"): wav2vec2,
 }
 ELSEWHERE = {("speech/whisper", "automatic-speech-recognition")}

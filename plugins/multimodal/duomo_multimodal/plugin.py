@@ -263,6 +263,16 @@ class Multimodal(Hooks):
             _dual_encoder("zero-shot-image-classification", "DualEncoderZeroShot"),
             _dual_encoder("multimodal-embedding", "DualEncoderEmbed"),
             _dual_encoder("image-search", "DualEncoderSearch"),
+            _family(
+                "late-interaction",
+                "image-search",
+                "late_interaction:PageSearch",
+                "ColPali or ColQwen2: pages that answer a question, without reading their print first",
+                "ColPaliForRetrieval",
+                "ColQwen2ForRetrieval",
+                limits="a score is a sum over the tokens of a question: compare those of one question; pages take some "
+                "hundred times the memory of images, and each takes a pass of a language model",
+            ),
         )
 
     @hookimpl

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -24,8 +24,6 @@ from duomo.tasks.results import Classification, Embedding, Hit
 
 In = TypeVar("In")
 R = TypeVar("R", bound=Result)
-_KEPT = 20_000
-"""Vectors of images that are kept for the next search, unless one gallery alone has more."""
 
 
 class Space(Model[In, R]):
@@ -129,6 +127,9 @@ class Embed(Space[TextOrImage, Embedding]):
 class Search(Space[TextOrImage, ImageSearchResult]):
     """Find the images nearest to a text or an image; each image is embedded once."""
 
+    kept = 20_000
+    """Images whose vectors are kept for the next search, unless one gallery alone has more."""
+
     def check_options(self, options: ImageSearchOptions) -> None:
         """Refuse a gallery with a file that is gone; one that is damaged is left out, and the results say so."""
         for index, image in enumerate(options.images):
@@ -149,18 +150,22 @@ class Search(Space[TextOrImage, ImageSearchResult]):
         return features
 
     def postprocess(
-        self, output: torch.Tensor, features: list[dict[str, Any]], options: ImageSearchOptions
+        self, output: Iterable[torch.Tensor], features: list[dict[str, Any]], options: ImageSearchOptions
     ) -> list[ImageSearchResult]:
         places, vectors, left_out = self._gallery(options.images)
         return [
             ImageSearchResult.model_construct(
                 query=feature["query"], hits=_best(row, places, options), left_out=list(left_out)
             )
-            for feature, row in zip(features, output @ vectors.T, strict=True)
+            for feature, row in zip(features, self.scores(output, vectors), strict=True)
         ]
 
-    def _gallery(self, images: tuple[Image, ...]) -> tuple[list[int], torch.Tensor, list[str]]:
-        """Which images can be searched, their vectors (N, D), and why the others cannot.
+    def scores(self, queries: Iterable[torch.Tensor], images: list[torch.Tensor]) -> torch.Tensor:
+        """How near each query is to each image, (queries, images): the cosine of their vectors."""
+        return torch.stack(list(queries)) @ torch.stack(images).T
+
+    def _gallery(self, images: tuple[Image, ...]) -> tuple[list[int], list[torch.Tensor], list[str]]:
+        """Which images can be searched, their vectors, and why the others cannot.
 
         Only those not seen before are embedded. Raises `BadOption` where none can be read.
         """
@@ -190,9 +195,9 @@ class Search(Space[TextOrImage, ImageSearchResult]):
             )
         for index in places:
             known[keys[index]] = known.pop(keys[index])  # to the end: those searched longest ago are the first to go
-        while len(known) > max(_KEPT, len(places)):
+        while len(known) > max(self.kept, len(places)):
             del known[next(iter(known))]
-        return places, torch.stack([known[keys[index]] for index in places]), left_out
+        return places, [known[keys[index]] for index in places], left_out
 
     @functools.cached_property
     def _known(self) -> dict[Hashable, torch.Tensor]:

@@ -117,9 +117,9 @@ def test_a_picture_of_the_gallery_that_is_gone_is_named_before_the_search(tmp_pa
         Colours().check_options(options)
 
 
-def test_only_so_many_pictures_are_kept_and_those_searched_last_stay(monkeypatch):
-    monkeypatch.setattr("duomo_multimodal.space._KEPT", 2)  # so that three pictures are too many
+def test_only_so_many_pictures_are_kept_and_those_searched_last_stay():
     model = Colours()
+    model.kept = 2  # so that three pictures are too many
     run(model, ["red"], [RED, GREEN])
     run(model, ["red"], [RED, BLUE])
     assert len(model._known) == 2  # what is kept shows in memory only
