@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
-from duomo import Model, WeightsRef
+from duomo import Image, Model, WeightsRef
 from duomo.errors import BadInput, InputTooLong, WeightsMissing
 from duomo.generating import CHAT, check_top_p, refuse
 from duomo.inputs import ImageChat
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 BOUND = 128
 """New tokens, where neither the caller nor the checkpoint says."""
-PROMPTED = ("paligemma",)
+PROMPTED = ("got_ocr2", "paligemma")
 """Models that were trained on prompts ("caption en") and have no chat template."""
+READS = ("OCR", "OCR with format")
+"""What GOT-OCR 2.0 is asked; its processor writes the prompt around it."""
 
 
 class Group(NamedTuple):
@@ -50,8 +52,7 @@ class ImageChatter(Model[ImageChat, Generation]):
         self.network = network
         self.processor = processor
         self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
-        ends = network.generation_config.eos_token_id
-        self.ends = set(ends) if isinstance(ends, list) else {ends}
+        self.ends = _ends(network)
 
     tensor_plan = staticmethod(parallel.chat_plan)
     pipeline_split = staticmethod(parallel.chat_split)
@@ -69,6 +70,9 @@ class ImageChatter(Model[ImageChat, Generation]):
                 fix="save it beside the model: chat_template.jinja",
             )
         refuse_rowless(network, processor.tokenizer)
+        if network.config.model_type == "got_ocr2":  # its answer ends with its turn, which its settings do not say
+            turn = processor.tokenizer.convert_tokens_to_ids(processor.message_end_token)
+            network.generation_config.eos_token_id = [*_ends(network), turn]
         return cls(network, processor)
 
     def check_options(self, options: ImageTextToTextOptions) -> None:
@@ -143,6 +147,8 @@ class ImageChatter(Model[ImageChat, Generation]):
                     fix="one message with a text and an image, such as ('caption en', 'photo.jpg')",
                 )
             text = " ".join(part for part in item.messages[0][1] if part is not None)
+            if self.network.config.model_type == "got_ocr2":
+                return self._page(text, item.images)
             prompt = self.processor.image_token * len(item.images) + text
             # As NumPy arrays: its processor hands tensors to NumPy in a way that NumPy gives up.
             prepared = self.processor(text=[prompt], images=[[each.pil() for each in item.images]], return_tensors="np")
@@ -164,6 +170,16 @@ class ImageChatter(Model[ImageChat, Generation]):
                 [messages], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
             )
         )
+
+    def _page(self, text: str, images: Sequence[Image]) -> dict[str, Tensor]:
+        """A page that GOT-OCR 2.0 reads. Raises `BadInput` for another question, and for two pages."""
+        if text not in READS or len(images) > 1:
+            raise BadInput(
+                "this model reads one page, and answers nothing else",
+                why=f"it was asked {text!r} about {len(images)} images",
+                fix=" or ".join(f"('{each}', 'page.png')" for each in READS),
+            )
+        return dict(self.processor(images[0].pil(), format=text == READS[1], return_tensors="pt"))
 
     def _bound(self, options: ImageTextToTextOptions, length: int) -> int:
         """New tokens after a chat of `length`: the caller's word, the checkpoint's, or `BOUND`."""
@@ -193,3 +209,9 @@ class ImageChatter(Model[ImageChat, Generation]):
             num_prompt_tokens=features["length"],
             num_new_tokens=len(kept),
         )
+
+
+def _ends(network: Network) -> set[int | None]:
+    """The tokens that end an answer."""
+    ends = network.generation_config.eos_token_id
+    return set(ends) if isinstance(ends, list) else {ends}

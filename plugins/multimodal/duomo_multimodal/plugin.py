@@ -14,8 +14,8 @@ CHATTING = tuple(
     f"{name}ForConditionalGeneration"
     for name in (
         "Aria", "AyaVision", "Cohere2Vision", "DeepseekVL", "DeepseekVLHybrid", "Exaone4_5_", "FastVlm", "Gemma3",
-        "Gemma3n", "Gemma4", "Glm46V", "Glm4v", "Glm4vMoe", "GlmOcr", "GraniteDocling", "Idefics2", "Idefics3",
-        "InternVL", "Janus", "Lfm2Vl", "LightOnOcr", "Llama4", "Llava", "LlavaNext", "LlavaNextVideo",
+        "Gemma3n", "Gemma4", "Glm46V", "Glm4v", "Glm4vMoe", "GlmOcr", "GotOcr2", "GraniteDocling", "Idefics2",
+        "Idefics3", "InternVL", "Janus", "Lfm2Vl", "LightOnOcr", "Llama4", "Llava", "LlavaNext", "LlavaNextVideo",
         "LlavaOnevision", "MiniCPMV4_6", "Mistral3", "Mllama", "Molmo2", "Ovis2", "PaddleOCRVL", "PaliGemma",
         "PerceptionLM", "QianfanOCR", "Qwen2_5_VL", "Qwen2VL", "Qwen3_5", "Qwen3_5Moe", "Qwen3VL", "Qwen3VLMoe",
         "SmolVLM", "VideoLlama3", "VipLlava",
@@ -199,7 +199,7 @@ class Multimodal(Hooks):
                 "answers to chats with images: LLaVA, Qwen-VL, SmolVLM, InternVL, Gemma, Mistral and their kin",
                 *CHATTING,
                 limits="chats of unlike shapes, and those that are sampled, go through one by one; PaliGemma takes one "
-                "prompt about an image, and no chat",
+                "prompt about an image, and no chat; GOT-OCR 2.0 ('OCR', page) or ('OCR with format', page)",
             ),
             _family(
                 "blip-matching",

@@ -157,6 +157,32 @@ def test_a_model_of_prompts_takes_the_text_as_its_prompt(folder: Any) -> None:
     assert "no chat" in bare.error.what
 
 
+def test_a_reader_of_pages_is_asked_by_its_processor(folder: Any) -> None:
+    """Its answer ends with its turn, which its settings do not say."""
+    source = folder(tiny_other_chat.got_ocr2)
+    network = AutoModelForImageTextToText.from_pretrained(source).eval()
+    processor = AutoProcessor.from_pretrained(source)
+    runner = duomo.load("image-text-to-text", f"dir:{source}", device="cpu")
+    items: list[Any] = [("OCR", SMALL[0]), ("OCR with format", SMALL[1]), ("what is red", SMALL[0]), ("OCR", SMALL[:2])]
+    *outcomes, other, two = runner.map(items, batch_size=4, max_new_tokens=6)
+    turn = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    for (text, photo), outcome in zip(items, outcomes, strict=False):
+        inputs: Any = processor(PIL.Image.fromarray(photo), format="format" in text, return_tensors="pt")
+        with torch.inference_mode():
+            tokens = network.generate(**inputs, max_new_tokens=6, do_sample=False, eos_token_id=[3, turn])
+        expected = processor.tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        for result in (outcome.unwrap(), runner((text, photo), max_new_tokens=6)):
+            assert result.text == expected.strip()
+            assert result.num_prompt_tokens == inputs["input_ids"].shape[1]
+    assert "reads one page" in other.error.what
+    assert "2 images" in two.error.why
+    with torch.no_grad():  # its turn is what it says first
+        network.lm_head.weight[turn] = 2 * network.lm_head.weight[processor.tokenizer.convert_tokens_to_ids("OCR:")]
+    network.save_pretrained(source)
+    result = duomo.load("image-text-to-text", f"dir:{source}", device="cpu")(items[0])
+    assert (result.text, result.finish_reason, result.num_new_tokens) == ("", "stop", 1)
+
+
 def test_a_chat_may_have_several_turns_several_images_or_none(folder: Any) -> None:
     runner = duomo.load("image-text-to-text", f"dir:{folder(tiny.llava)}", device="cpu")
     turns = [

@@ -79,4 +79,18 @@ def aria(folder: Path) -> Path:
     return save(tf.AriaForConditionalGeneration(config), processor, folder)
 
 
+def got_ocr2(folder: Path) -> Path:
+    """No chat template: its processor writes the prompt, and asks for all that stands in the image."""
+    marks = ["<|im_start|>", "<|im_end|>", "<img>", "</img>", "<imgpad>"]
+    words = [*WORDS, *marks, "OCR:", "OCR", "with", "format:"]
+    eye: Any = {"hidden_size": 16, "output_channels": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    eye |= {"image_size": 256, "patch_size": 4, "mlp_dim": 32, "window_size": 8, "global_attn_indexes": []}
+    config = tf.GotOcr2Config(
+        text_config=text_of(words) | {"model_type": "qwen2", "max_position_embeddings": 512}, vision_config=eye,
+        image_token_index=words.index("<imgpad>"), image_seq_length=256, tie_word_embeddings=False,
+    )  # fmt: skip
+    images = tf.GotOcr2ImageProcessor(size={"height": 256, "width": 256})
+    return save(tf.GotOcr2ForConditionalGeneration(config), tf.GotOcr2Processor(images, tokenizer_of(words)), folder)
+
+
 CHATTING = [qianfan_ocr, video_llama_3, deepseek_vl_hybrid, aria]
