@@ -1,11 +1,13 @@
-"""Speech to text by networks of sound and language that are asked in words: Qwen3-ASR, GLM-ASR, Canary and their kin.
+"""Speech to text by networks that are told what to write down: Qwen3-ASR, GLM-ASR, Canary, Cohere ASR and their kin.
 
-The question is the processor's own (``apply_transcription_request``), or for Granite Speech that of its model card; the
-tokens are those of ``generate``. The sound is cut into windows of speech first, and those of one shape share a pass.
+The question is the processor's own (``apply_transcription_request``; for Cohere ASR what its processor begins the text
+with), or for Granite Speech that of its model card; the tokens are those of ``generate``. The sound is cut into windows
+of speech first, and those of one shape share a pass.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -51,9 +53,12 @@ class AskedRecognition(Recognizer):
         part = getattr(processor, "feature_extractor", None) or processor.audio_processor
         self.rate: int = getattr(part, "sampling_rate", SAMPLING_RATE)
         self.request = getattr(processor, "apply_transcription_request", None)
-        known = inspect.signature(self.request).parameters if self.request else ()
+        if "language" in inspect.signature(type(processor).__call__).parameters:  # Cohere's
+            self.request = functools.partial(processor, sampling_rate=self.rate)
+        known = inspect.signature(self.request).parameters if self.request else {}
         self.language = next((name for name in ("language", "source_language") if name in known), "")
         """What the processor calls the language of the sound; empty where it takes none."""
+        self.is_language_needed = bool(self.language) and known[self.language].default is inspect.Parameter.empty
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -81,13 +86,19 @@ class AskedRecognition(Recognizer):
             refuse_language(options)
         elif options.language is not None:
             try:
-                self._request(np.zeros(self.rate, np.float32), options, tokenize=False)
+                self._request(np.zeros(self.rate, np.float32), options)
             except ValueError as error:
                 raise BadOption(
                     f"this checkpoint does not know the language '{options.language}'",
                     why=str(error).partition("\n")[0],
                     fix="write the name or the ISO 639-1 code of one that it knows, or leave it out",
                 ) from None
+        elif self.is_language_needed:
+            raise BadOption(
+                "this checkpoint needs to know the language of the sound",
+                why="it is told before it hears, and does not find it out",
+                fix='language="en"  (-p language=en)',
+            )
 
     def preprocess(self, items: Sequence[Window], options: SpeechRecognitionOptions) -> list[dict[str, Any]]:
         """What the processor makes of each window and the question, as a batch of one."""
@@ -111,16 +122,17 @@ class AskedRecognition(Recognizer):
     def _asked(self, samples: np.ndarray, options: SpeechRecognitionOptions) -> Inputs:
         """The question about (samples,) as the network takes it."""
         if self.request is not None:
-            return dict(self._request(samples, options))
+            made = self._request(samples, options)
+            return {name: each for name, each in made.items() if isinstance(each, Tensor)}
         chat = [{"role": "user", "content": self.processor.audio_token + QUESTION}]
         prompt = self.processor.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         return dict(self.processor(text=prompt, audio=torch.from_numpy(samples)[None], return_tensors="pt"))
 
-    def _request(self, samples: np.ndarray, options: SpeechRecognitionOptions, **how: bool) -> Mapping[str, Tensor]:
+    def _request(self, samples: np.ndarray, options: SpeechRecognitionOptions) -> Mapping[str, object]:
         """The processor's own question, in the language of the sound where one is given."""
         assert self.request is not None
         language = {self.language: language_code(options.language)} if options.language is not None else {}
-        found: Mapping[str, Tensor] = self.request(samples, **language, **how)
+        found: Mapping[str, object] = self.request(samples, **language)
         return found
 
     def _tokens(self, inputs: Inputs) -> list[list[int]]:

@@ -90,6 +90,7 @@ TRANSFORMERS = WHISPER_FAMILY._replace(
         "ParakeetForRNNT",
         "ParakeetForTDT",
         "*ForSpeechToText",
+        "!Seamless*",
         "Moonshine*ForConditionalGeneration",
         "Speech2TextForConditionalGeneration",
         "SpeechEncoderDecoderModel",
@@ -103,10 +104,10 @@ TRANSFORMERS = WHISPER_FAMILY._replace(
 ASKED = TRANSFORMERS._replace(
     name="speech/asked",
     loader="duomo_speech.asked:AskedRecognition",
-    summary="networks of sound and language that are asked to write down: Qwen3-ASR, GLM-ASR, Canary and their kin",
+    summary="networks that are told what to write down: Qwen3-ASR, GLM-ASR, Canary, Cohere ASR and their kin",
     architectures=tuple(
         f"{name}ForConditionalGeneration"
-        for name in ("AudioFlamingo3", "Canary", "FunAsrNano", "GlmAsr", "GraniteSpeech", "Qwen3ASR")
+        for name in ("AudioFlamingo3", "Canary", "CohereAsr", "FunAsrNano", "GlmAsr", "GraniteSpeech", "Qwen3ASR")
     ),
     trainer="",
     bases=(),

@@ -35,7 +35,8 @@ def written(folder: Path, samples: np.ndarray, **language: str) -> str:
     elif hasattr(processor, "audio_processor"):
         inputs = processor(f"<sound>{QUESTION} say", torch.from_numpy(samples)[None], return_tensors="pt")
     else:
-        inputs = processor([samples], sampling_rate=RATE)
+        inputs = processor([samples], sampling_rate=RATE, **language)
+        inputs.pop("audio_chunk_index", None)
         found = network.eval().generate(**inputs)
         return processor.decode(getattr(found, "sequences", found), skip_special_tokens=True)[0].strip()
     with torch.inference_mode():
@@ -58,6 +59,23 @@ def test_transcripts_are_those_of_generate(tmp_path: Path, make: Callable[..., P
         assert result.text == written(tmp_path, clip[start:end])
         texts.append(result.text)
     assert len({*texts}) > 1
+
+
+def test_a_language_is_told_where_it_must_be(tmp_path: Path) -> None:
+    tiny_asked.cohere_asr(tmp_path)
+    runner: Any = duomo.load(TASK, f"dir:{tmp_path}", device="cpu")
+    texts = set()
+    for language in ("en", "de"):
+        items = [(clip, RATE) for clip in CLIPS]
+        for clip, outcome in zip(CLIPS, runner.map(items, batch_size=3, language=language), strict=True):
+            start, end = (round(at * RATE) for at in (outcome.result.segments[0].start, outcome.result.segments[0].end))
+            assert outcome.result.text == written(tmp_path, clip[start:end], language=language)
+            texts.add(outcome.result.text)
+    assert len(texts) > 2
+    with pytest.raises(BadOption, match="needs to know the language"):
+        runner((CLIPS[0], RATE))
+    with pytest.raises(BadOption, match="does not know the language 'xx'"):
+        runner((CLIPS[0], RATE), language="xx")
 
 
 def test_a_language_is_asked_for_or_refused(tmp_path: Path) -> None:

@@ -117,6 +117,19 @@ def canary(folder: Path) -> Path:
     return _save(tf.CanaryForConditionalGeneration(config), processor, folder, seed=1, std=0.8)
 
 
+def cohere_asr(folder: Path) -> Path:
+    """Its decoder begins with what its processor says of the language, and it must be told."""
+    said = "▁ <|startofcontext|> <|startoftranscript|> <|emo:undefined|> <|pnc|> <|noitn|> <|notimestamp|>".split()
+    words = [*WORDS, *said, "<|nodiarize|>", "<|en|>", "<|de|>"]
+    sizes = {name: TEXT[name] for name in ("hidden_size", "intermediate_size", "num_hidden_layers", "head_dim")}
+    config = tf.CohereAsrConfig(
+        **sizes, encoder_config=_encoder() | {"hidden_size": 32}, num_attention_heads=4, max_position_embeddings=512,
+        vocab_size=len(words), pad_token_id=0, bos_token_id=2, eos_token_id=3, decoder_start_token_id=words.index("▁"),
+    )  # fmt: skip
+    processor = tf.CohereAsrProcessor(tf.CohereAsrFeatureExtractor(feature_size=16), _tokenizer(words))
+    return _save(tf.CohereAsrForConditionalGeneration(config), processor, folder, seed=1, std=0.8)
+
+
 def granite_speech(folder: Path, has_lora_adapter: bool = False) -> Path:
     encoder = {"input_dim": 160, "num_layers": 2, "hidden_dim": 16, "num_heads": 2, "output_dim": 8, "context_size": 20}
     projector: dict[str, Any] = {
@@ -192,12 +205,13 @@ def _transducer(network: Any, folder: Path, family: str = "Parakeet", seed: int 
     return _save(network, getattr(tf, f"{family}Processor")(extractor, tokenizer), folder, seed=seed)
 
 
-def _tokenizer(**marks: str) -> Any:
-    fast = Tokenizer(models.WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="<unk>"))
+def _tokenizer(words: list[str] = WORDS, **marks: str) -> Any:
+    fast = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="<unk>"))
     fast.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     names: Any = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
     tokenizer = tf.PreTrainedTokenizerFast(tokenizer_object=fast, **names, extra_special_tokens=marks)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<sound>"]}, replace_extra_special_tokens=False)
+    special = ["<sound>", *(word for word in words if word.startswith(("<|", "▁")))]
+    tokenizer.add_special_tokens({"additional_special_tokens": special}, replace_extra_special_tokens=False)
     return tokenizer
 
 
