@@ -12,6 +12,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
+from duomo.cli.jobs.options import one_of
 from duomo.cli.numbers import Finite
 from duomo.cli.output import settle
 from duomo.cli.stopping import told_to_end
@@ -40,7 +41,13 @@ SHOWN = 10
 @click.option("--pretrain", is_flag=True, help="Start from random numbers, with the task's first architecture.")
 @click.option("--architecture", metavar="NAME", default="", help="Start from random numbers: llama, bert, cnn, mlp …")
 @click.option("--size", metavar="NAME", default="", help="Size of that architecture; the smallest when left out.")
-@click.option("--label", metavar="COLUMN", default="label", help="The column of the labels.")
+@click.option(
+    "--label",
+    metavar="COLUMN",
+    multiple=True,
+    callback=one_of("label"),
+    help="The column of the labels; label when left out.",
+)
 @click.option("--input", "input_", metavar="COLUMN", help="The column of the inputs, if its name is not a usual one.")
 @click.option("--train", metavar="WHAT", default="head", help="head, all, lora, or a number of upper layers.")
 @click.option(
@@ -101,6 +108,8 @@ def command(ctx: click.Context, /, task: str, data: str, out: str | None, output
         raise click.UsageError(
             "--model says where to start, and --pretrain, --architecture and --size start without weights"
         )
+    if is_new and ctx.get_parameter_source("train") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--train chooses layers of a trained model, and a new one is trained whole")
     what = {
         "task": task, "data": data, "label": given["label"], "input": given["input_"], "model": given["model"],
         "train": _train(given["train"]), "validation": _validation(given["validation"]), "device": given["device"],
@@ -205,6 +214,10 @@ def _recipe(given: dict[str, Any]) -> Any:
             raise UsageProblem(
                 f"'{setting}' is not NAME=VALUE", why="a setting of the recipe has both", fix="--set schedule=cosine"
             )
+        if name in values:
+            option = f"--{name.replace('_', '-')}"
+            why = f"by {option} and by --set" if given.get(name) is not None else "--set says it two times"
+            raise UsageProblem(f"the setting '{name}' is given twice", why=why, fix="leave out one of them")
         values[name] = text
         for read in (json.loads, float):  # a person writes .1, too
             with contextlib.suppress(ValueError):

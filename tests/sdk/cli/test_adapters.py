@@ -281,6 +281,17 @@ def test_an_evaluation_on_a_random_split_of_grouped_data_takes_a_reason(duomo, l
     assert "to compare with a paper" in duomo(*base, "--because", "to compare with a paper", "-o", "table").stderr
 
 
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [("", "'' names no file"), ("out.jsonl", "-O and --audit name the same file, 'out.jsonl'")],
+)
+def test_an_audit_log_is_a_file_of_its_own(duomo, table, tmp_path, monkeypatch, log, said):
+    monkeypatch.chdir(tmp_path)
+    done = duomo("adapt", "thermometer", str(table), "--audit", log, "-O", "out.jsonl")
+    assert done.exit_code == 2
+    assert f"error: {said}" in done.stderr
+
+
 def test_records_have_what_inputs_of_a_task_have(duomo, table, tmp_path):
     base = ("adapt", "thermometer", str(table))
     first = duomo(*base, "--fail-fast", "-o", "jsonl")

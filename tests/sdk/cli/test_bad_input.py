@@ -258,8 +258,52 @@ def test_a_file_whose_name_begins_with_a_hyphen_is_not_read_as_options(
     assert [each["ok"] for each in duomo.json(*EMBED, "--", "-dash.png")] == [True]
 
 
-@pytest.mark.parametrize("name", ["--field", "-O"])
+@pytest.mark.parametrize("name", ["--field", "--fields", "-m", "-O", "--stats"])
 def test_of_two_values_none_is_dropped(duomo: Any, name: str) -> None:
     done = duomo(*CLASSIFY, "-t", "one", name, "a", name, "b")
     assert done.exit_code == 2
     assert "takes one value, and is given 'a' and 'b'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--csv-safe", "-o", "json"), "--csv-safe is about CSV, and the format is json"),
+        (("--drop", "latest"), "--drop is about live sources, and none is followed"),
+        (("--glob", "*.txt"), "--glob chooses files of a folder, and no folder is named"),
+        (("--stats", ""), "'' names no file"),
+        (("--stats", "-"), "'-' names no file"),
+        (("-O", ""), "'' names no file"),
+        (("-O", "a.json", "--stats", "./a.json"), "-O and --stats name the same file, './a.json'"),
+    ],
+)
+def test_an_option_that_would_do_nothing_or_harm_is_refused(
+    duomo: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, args: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = duomo(*CLASSIFY, "-t", "one", *args)
+    assert done.exit_code == 2
+    assert f"error: {said}" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["--whole", "--null", "--recursive", "--glob=*.txt"])
+def test_a_live_run_refuses_what_is_about_files(duomo: Any, name: str) -> None:
+    done = duomo(*CLASSIFY, "--live", "tail:x", name)
+    assert done.exit_code == 2
+    assert f"--live does not take {name.partition('=')[0]}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--set", "epochs=5", "--epochs", "3"), "the setting 'epochs' is given twice"),
+        (("--set", "clip=1", "--set", "clip=2"), "the setting 'clip' is given twice"),
+        (("--label", "a", "--label", "b"), "--label takes one value, and is given 'a' and 'b'"),
+        (("--train", "all", "--architecture", "bert"), "a new one is trained whole"),
+    ],
+)
+def test_neither_is_a_setting_of_a_training_dropped(duomo: Any, args: tuple[str, ...], said: str) -> None:
+    done = duomo("train", "text-classification", "rows.csv", "-O", "model", *args)
+    assert done.exit_code == 2
+    assert said in done.stderr

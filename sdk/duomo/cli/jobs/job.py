@@ -15,14 +15,14 @@ import click
 from duomo.cli.app import App, describe
 from duomo.cli.jobs.live import Live
 from duomo.cli.jobs.options import JobOptions
-from duomo.cli.jobs.places import Place, check_apart, check_place
+from duomo.cli.jobs.places import Place, check_apart, check_distinct, check_place
 from duomo.cli.jobs.progress import Progress
 from duomo.cli.jobs.results import View
 from duomo.cli.jobs.sinks import Sink
 from duomo.cli.jobs.summary import Summary, summary_line
 from duomo.cli.output import settle
 from duomo.cli.stopping import code_of
-from duomo.errors import CannotWrite
+from duomo.errors import CannotWrite, UsageProblem
 from duomo.execution.stats import Stats
 from duomo.outcome import ItemError, Outcome
 from duomo.writers.base import explain_os_errors
@@ -73,6 +73,12 @@ class Job(ABC, Generic[O]):
         """The live sources, where there are some."""
         if options.live and self.output == "table":
             self.output = "text"  # a table is drawn at the end
+        if options.csv_safe and self.output != "csv":
+            what = f"--csv-safe is about CSV, and the format is {self.output}"
+            raise UsageProblem(what, why="nothing else is opened in a spreadsheet", fix="-o csv, or leave it out")
+        if options.drop != "all" and not options.live:
+            what = "--drop is about live sources, and none is followed"
+            raise UsageProblem(what, why="no other input comes too fast", fix="leave it out, or --live SOURCE")
 
     @abstractmethod
     def start(self, stack: ExitStack) -> Iterator[Outcome[Any]]:
@@ -107,9 +113,11 @@ class Job(ABC, Generic[O]):
             given=lambda _: self.given,
         )
         self.sink.check()
-        if options.stats not in (None, "-"):
-            check_place(str(options.stats))
-        for out in filter(None, (self.place.out, options.stats)):
+        for name in options.files.values():
+            check_place(name)
+        written = {**({} if self.place.out is None else {"-O": self.place.out}), **options.files}
+        check_distinct(written)
+        for out in written.values():
             check_apart(out, inputs(), self.sink.suffix)
 
     @property
@@ -209,7 +217,7 @@ class Job(ABC, Generic[O]):
         record = self.summary.record(self.executor.stats() if self.executor is not None else Stats())
         if progress.was_shown and self.summary.done > 1:
             self.app.say(summary_line(record))
-        if self.options.stats:
+        if self.options.stats is not None:
             path = Path(self.options.stats)
             with explain_os_errors(path):
                 path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")

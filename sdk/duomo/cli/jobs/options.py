@@ -27,7 +27,7 @@ class JobOptions:
     """What every job takes."""
 
     model: str | None = option(
-        "-m --model", "NAME", "plugin/thing, hf:org/name or dir:PATH.", shell_complete=complete_models
+        "-m --model", "NAME", "plugin/thing, hf:org/name or dir:PATH.", shell_complete=complete_models, once=True
     )
     executor: str = option("-x --executor", "NAME", "Where it runs.", "inline", shell_complete=complete_executors)
     device: str = option("-d --device", "NAME", "auto, cpu, cuda:0 …; for run also a number, or cpu,cpu.", "auto")
@@ -47,7 +47,7 @@ class JobOptions:
         "Write there, in the format of its suffix; a folder gets a file for each input.",
         once=True,
     )
-    fields: str | None = option("--fields", "A,B", "Only these fields, such as id,text or meta.ms.")
+    fields: str | None = option("--fields", "A,B", "Only these fields, such as id,text or meta.ms.", once=True)
     csv_safe: bool = option("--csv-safe", "", "Put ' before CSV cells that a spreadsheet runs as a formula.", False)
     fail_fast: bool = option("--fail-fast/--keep-going", "", "Stop at the first input that fails.", False)
     max_failed: int | None = option(
@@ -63,7 +63,9 @@ class JobOptions:
     drop: str = option(
         "--drop", "POLICY", "What to compute of inputs that come too fast: all, latest or every=N.", "all"
     )
-    stats: str | None = option("--stats", "FILE", "Write counts, rates and times of the whole run to FILE as JSON.")
+    stats: str | None = option(
+        "--stats", "FILE", "Write counts, rates and times of the whole run to FILE as JSON.", once=True
+    )
 
     @property
     def chosen_fields(self) -> tuple[str, ...]:
@@ -72,6 +74,11 @@ class JobOptions:
         if self.fields is not None and not names:
             raise UsageProblem("--fields names no field", fix="--fields id,ok; leave it out for all of them")
         return names
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that are written besides the results, by their option."""
+        return {} if self.stats is None else {"--stats": self.stats}
 
     @property
     def resuming(self) -> bool:
@@ -138,15 +145,21 @@ class AdaptOptions(JobOptions):
 
     adapter: str = ""
     sources: tuple[str, ...] = ()
-    artifacts: str | None = option("-a --artifacts", "DIR", "What Adapter.save wrote: calibrator, policy and the like.")
-    log: str | None = option("--audit", "LOG", "Append a line a record to this hash-chained log.")
+    artifacts: str | None = option(
+        "-a --artifacts", "DIR", "What Adapter.save wrote: calibrator, policy and the like.", once=True
+    )
+    log: str | None = option("--audit", "LOG", "Append a line a record to this hash-chained log.", once=True)
     overrides: tuple[str, ...] = option(
         "--override", "CODE=REASON", "Go on despite a finding that stops records; needs --audit.", ()
     )
     by: str = option("--by", "NAME", "Who answers for the overrides.", "")
 
+    @property
+    def files(self) -> dict[str, str]:
+        return super().files if self.log is None else {**super().files, "--audit": self.log}
 
-def _one_of(default: object) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], object]:
+
+def one_of(default: object) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], object]:
     """Make a callback that refuses two values, where both would be meant and click takes the last."""
 
     def one(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> object:
@@ -167,7 +180,7 @@ def options_of(cls: type[JobOptions]) -> Callable[[F], F]:
             settings = dict(field.metadata)
             names = settings.pop("names")
             if settings.pop("once", False):
-                settings |= {"multiple": True, "callback": _one_of(field.default)}
+                settings |= {"multiple": True, "callback": one_of(field.default)}
             elif isinstance(field.default, tuple):
                 settings["multiple"] = True
             else:

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -115,11 +115,24 @@ def _on_windows(stem: str) -> str:
 def check_place(out: str) -> None:
     """Raise `UsageProblem` where no file can be written; to be called before a model is loaded."""
     folder = Path(out).absolute().parent
+    if out in ("", "-"):
+        why = "results alone go to standard output" if out else "it is empty, as an unset variable is"
+        raise UsageProblem(f"'{out}' names no file", why=why, fix="name a file")
     if os.path.isdir(out):
         raise UsageProblem(f"cannot write '{out}'", why="it is a folder", fix="name a file")
     if not os.access(out if os.path.exists(out) else folder, os.W_OK):
         why = "it may not be written to" if os.path.exists(out) else f"there is no writable folder {folder}"
         raise UsageProblem(f"cannot write '{out}'", why=why, fix="name a file in a folder of yours")
+
+
+def check_distinct(files: Mapping[str, str]) -> None:
+    """Raise `UsageProblem` where two options name one file: what is written last would replace the other."""
+    names: dict[str, str] = {}
+    for option, name in files.items():
+        other = names.setdefault(os.path.realpath(name), option)
+        if other != option:
+            what = f"{other} and {option} name the same file, '{name}'"
+            raise UsageProblem(what, why="one would be written over the other", fix="name two files")
 
 
 def check_apart(out: str, inputs: Iterable[str], suffix: str = "") -> None:

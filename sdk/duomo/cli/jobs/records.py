@@ -77,7 +77,7 @@ class RecordsJob(Job[AdaptOptions]):
         # All are opened before the first is read: a name that is mistyped costs no half of a run.
         records = [_stdin() if source == "-" else iter(adapter.read(source)) for source in options.sources]
         secret = os.environ.get(SECRET_VARIABLE, "").encode() or None
-        log = stack.enter_context(AuditLog(options.log, secret=secret)) if options.log else None
+        log = stack.enter_context(AuditLog(options.log, secret=secret)) if options.log is not None else None
         self.executor = adapter.runner.executor if adapter.runner is not None else None
         if arrivals is not None:
             from duomo.live import follow

@@ -5,7 +5,9 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import glob
 import itertools
+import os
 import sys
 import typing
 from collections.abc import Iterator, Sequence
@@ -219,6 +221,15 @@ class TaskJob(Job[RunOptions]):
                 raise UsageProblem(
                     f"--live does not take {given}", why="a live source does not come again", fix=f"leave out {given}"
                 )
+        for given, about in (
+            ("--whole", options.whole),
+            ("--null", options.null),
+            ("--recursive", options.recursive),
+            ("--glob", options.patterns),
+        ):
+            if about:
+                why = "it is about files and standard input"
+                raise UsageProblem(f"--live does not take {given}", why=why, fix=f"leave out {given}")
 
     def _check_stream(self) -> None:
         """Refuse what a stream cannot do, rather than pass over it."""
@@ -249,7 +260,13 @@ def _second(kind: type[Any], given: str) -> Any:
 
 
 def _check_parts(options: RunOptions, paths: Sequence[str]) -> None:
-    """Raise `UsageProblem` for ``--whole`` and ``--null`` where nothing is read in such parts."""
+    """Raise `UsageProblem` for ``--glob``, ``--whole`` and ``--null`` where they are about nothing that is read."""
+    if options.patterns and not (options.lists or any(os.path.isdir(path) or glob.has_magic(path) for path in paths)):
+        raise UsageProblem(
+            "--glob chooses files of a folder, and no folder is named",
+            why="a file that is named is read, whatever its name",
+            fix="name the folder, or leave out --glob",
+        )
     if options.whole and not (options.lists or "-" in paths):
         raise UsageProblem(
             "--whole is about standard input, which is not read",
