@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
+from duomo.errors import BadInput
 from duomo.inputs import Image
 from duomo.inputs.seal import check_unsealed
 from duomo.tasks.table import IMAGES
 
 
-def _pictures(value: Any) -> Any:
+def _pictures(value: Any, info: ValidationInfo) -> Any:
     """A folder, a comma-separated str or a list of anything an image can be, as a tuple of `Image`."""
     if isinstance(value, str | Path):
         check_unsealed("the images of this option")
@@ -25,7 +26,10 @@ def _pictures(value: Any) -> Any:
     # The rows of an image can be gone through, too.
     elif not isinstance(value, Iterable) or isinstance(value, bytes | Mapping) or getattr(value, "ndim", 4) != 4:
         raise ValueError(f"a folder or a list of images is expected, not {type(value).__name__}")
-    return tuple(Image.accept(each) for each in value)
+    try:
+        return tuple(Image.accept(each) for each in value)
+    except BadInput as error:  # without the name it would seem to be the input's
+        raise type(error)(f"option '{info.field_name}': {error.what}", why=error.why, fix=error.fix) from None
 
 
 Pictures = Annotated[

@@ -58,3 +58,10 @@ def test_a_chat_of_empty_messages_is_refused(contents: list[str]) -> None:
     with pytest.raises(BadInput, match="the messages of this chat are empty"):
         Prompt.accept([{"role": "user", "content": each} for each in contents])
     Prompt.accept([{"role": "system", "content": ""}, {"role": "user", "content": "Hello"}])
+
+
+@pytest.mark.parametrize(("task", "name"), [("ImageAnomalyDetection", "good"), ("ImageSearch", "images")])
+def test_a_missing_image_of_an_option_is_told_from_the_input(task: str, name: str) -> None:
+    cls = next(cls for cls, _, option in options() if cls.__name__ == task and option == name)
+    with pytest.raises(BadInput, match=f"option '{name}': .*missing.png"):
+        cls.Options.parse({name: ["missing.png", "missing.jpg"]})
