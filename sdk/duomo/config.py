@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from duomo.errors import UsageProblem
+from duomo.errors import UsageProblem, did_you_mean
 from duomo.replacing import replacing as replacing
 
 Config = dict[str, Any]
 _TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"", "0", "false", "no", "off"}
 _TABLES = ("limits", "models", "plugins")
+_SETTINGS = {"": (*_TABLES, "offline"), "models": ("alias", "default"), "plugins": ("allow", "disable")}
+"""What each table may hold; `duomo.inputs.limits` looks at its own."""
 
 
 def config_path() -> Path:
@@ -51,7 +54,7 @@ def load_config() -> Config:
     """Read the settings; empty when there are none.
 
     Raises:
-        UsageProblem: the file is not TOML, or a value has another type.
+        UsageProblem: the file is not TOML, a value has another type, or a setting is unknown.
     """
     path = config_path()
     try:
@@ -74,6 +77,14 @@ def _parse(path: Path, _mtime_ns: int, _size: int) -> Config:
     for name in _TABLES:
         if not isinstance(config.get(name, {}), dict):
             _refuse(path, name, "a table", config[name], f"write its settings under a line [{name}]")
+    for prefix, known in _SETTINGS.items():
+        for key in config.get(prefix, {}) if prefix else config:
+            if key not in known:
+                raise UsageProblem(
+                    f"the configuration '{path}' has an unknown setting '{f'{prefix}.{key}'.lstrip('.')}'",
+                    why=did_you_mean(key, known) or f"known there are: {', '.join(known)}",
+                    fix="correct the name, or remove it",
+                )
     for name in ("alias", "default"):
         table = config.get("models", {}).get(name, {})
         if not isinstance(table, dict):
@@ -105,8 +116,14 @@ def save_config(config: Config) -> Path:
 
 
 def is_offline() -> bool:
-    """Whether the network is off: ``DUOMO_OFFLINE``, ``HF_HUB_OFFLINE`` or ``offline = true``."""
+    """Whether the network is off: ``DUOMO_OFFLINE``, ``HF_HUB_OFFLINE`` or ``offline = true``.
+
+    Raises `UsageProblem` where ``DUOMO_OFFLINE`` is neither true nor false: a typing error opens no connection.
+    """
+    chosen = os.environ.get("DUOMO_OFFLINE", "").strip().lower()
+    if chosen not in _TRUE | _FALSE:
+        raise UsageProblem(f"DUOMO_OFFLINE is neither true nor false: '{chosen}'", fix="DUOMO_OFFLINE=1")
     for name in ("DUOMO_OFFLINE", "HF_HUB_OFFLINE"):
         if name in os.environ:
-            return os.environ[name].lower() in _TRUE
+            return os.environ[name].strip().lower() in _TRUE
     return bool(load_config().get("offline", False))

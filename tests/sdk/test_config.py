@@ -70,6 +70,28 @@ def test_a_setting_of_the_wrong_type_is_named(config, text, key, fix):
     assert fix in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("text", "setting", "near"),
+    [
+        ("ofline = true", "ofline", "offline"),
+        ("[limit]\ntext_chars = 3", "limit", "limits"),
+        ("[models.defaults]\nner = 'x/y'", "models.defaults", "default"),
+        ("[plugins]\ndisabled = ['nlp']", "plugins.disabled", "disable"),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_the_nearest(config, text, setting, near):
+    config(text)
+    with pytest.raises(UsageProblem, match=f"has an unknown setting '{setting}'") as caught:
+        load_config()
+    assert f"'{near}'" in caught.value.why
+
+
+def test_a_switch_that_says_neither_opens_no_connection(monkeypatch):
+    monkeypatch.setenv("DUOMO_OFFLINE", "ture")
+    with pytest.raises(UsageProblem, match="neither true nor false"):
+        is_offline()
+
+
 def test_settings_that_cannot_be_written_leave_the_old_ones(config, monkeypatch):
     path = config("offline = true")
     monkeypatch.setattr("tomli_w.dumps", lambda settings: "offline = \udcff")  # fails half way

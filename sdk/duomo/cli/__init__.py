@@ -61,6 +61,7 @@ class Root(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown name is answered with the nearest one."""
+        _demand_config(ctx, args[0])
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             catalog = app_of(ctx).catalog
             if catalog.find_task(args[0]) is not None:
@@ -131,6 +132,14 @@ def _demand_no_files(args: Sequence[str]) -> None:
                                fix=f"./{each}; or -- before all inputs")  # fmt: skip
 
 
+def _demand_config(root: click.Context, command: str) -> None:
+    """Raise `UsageProblem` where ``--config`` names no file, but for the commands that write one."""
+    file = root.params.get("config")
+    if file and command not in ("config", "plugins") and not os.path.exists(file) and not root.resilient_parsing:
+        fix = f"check the path; duomo --config {file} config set KEY VALUE makes it"
+        raise UsageProblem(f"no configuration at '{file}'", why="--config says that it is there", fix=fix)
+
+
 def _with_globals(command: click.Command) -> click.Command:
     """Let a command, and those in its group, take the global options too, where it has no such option itself."""
     taken = {name for each in command.params for name in (*each.opts, *each.secondary_opts, each.name)}
@@ -151,6 +160,7 @@ def _set_global(ctx: click.Context, option: click.Parameter, value: Any) -> None
     if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE and not ctx.resilient_parsing:
         root = ctx.find_root()
         root.params[name] = (*root.params[name], *value) if option.multiple else value
+        _demand_config(root, ctx.command_path.split()[1])
         app_of(ctx).configure(root, **root.params)
         ctx.color = root.color
 

@@ -11,6 +11,7 @@ from duomo.cli.complete import complete_tasks
 from duomo.cli.formats import echo_json, has_words, kind_of, to_json
 from duomo.cli.groups import Group
 from duomo.cli.output import emit, output_option
+from duomo.errors import UsageProblem, did_you_mean
 from duomo.tasks.aliases import aliases_of
 
 
@@ -26,6 +27,10 @@ def command() -> None:
 @click.pass_obj
 def list_tasks(app: App, /, query: str, modality: str | None, output: str) -> None:
     """List the tasks and how many models do each."""
+    known = {spec.modality for spec in app.catalog.tasks.values()}
+    if modality is not None and modality not in known:
+        why = did_you_mean(modality, known) or f"there are: {', '.join(sorted(known))}"
+        raise UsageProblem(f"no task has the modality '{modality}'", why=why, fix="duomo tasks list")
     counts: dict[str, set[str]] = {}
     for model in app.catalog.models:
         counts.setdefault(model.task, set()).add(model.name)

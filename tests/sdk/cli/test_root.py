@@ -251,6 +251,13 @@ def test_global_options_last_as_long_as_the_command(
     assert os.environ["DUOMO_OFFLINE"] == "0"
 
 
+@pytest.mark.parametrize("args", [("--config", "no.toml", "tasks", "list"), ("tasks", "list", "--config", "no.toml")])
+def test_a_configuration_that_is_not_there_is_no_empty_one(duomo: Any, args: tuple[str, ...]) -> None:
+    done = duomo(*args)
+    assert done.exit_code == 2
+    assert "no configuration at 'no.toml'" in done.stderr
+
+
 def test_a_broken_configuration_is_named_and_help_still_works(shell: Callable[..., Any], tmp_path: Path) -> None:
     file = tmp_path / "bad.toml"
     file.write_text("not toml at all")

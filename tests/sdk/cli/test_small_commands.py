@@ -167,3 +167,9 @@ def test_behind_the_task_a_shell_offers_files(duomo: Any) -> None:
 def test_a_missing_argument_is_answered_with_an_example(duomo: Any) -> None:
     assert "fix: duomo export nlp/minilm -O minilm/\n       duomo export --help" in duomo("export").stderr
     assert "fix: duomo train text-classification reviews.csv" in duomo("train", "text-classification", "a.csv").stderr
+
+
+def test_a_misspelt_modality_is_no_empty_list(duomo: Any) -> None:
+    done = duomo("tasks", "list", "--modality", "visoin")
+    assert done.exit_code == 2
+    assert "Did you mean 'vision'?" in done.stderr
