@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield fresh
         if path.exists():
-            shutil.copymode(path, fresh)
+            fresh.chmod(stat.S_IMODE(path.stat().st_mode))  # shutil would load lzma and bz2 at each start
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)

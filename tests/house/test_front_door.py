@@ -11,7 +11,7 @@ import pytest
 import duomo
 from duomo.tasks.base import Options, Result, Task
 
-HEAVY = ("torch", "transformers", "torchvision", "torchaudio", "numpy", "pydantic", "rich")
+HEAVY = ("torch", "transformers", "torchvision", "torchaudio", "numpy", "pydantic", "rich", "lzma")
 
 
 def test_every_public_name_is_there_and_described():
