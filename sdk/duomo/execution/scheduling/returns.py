@@ -1,13 +1,11 @@
 """Who asks again as soon as they are answered, so that the next batch waits for them; pure.
 
 A client with one request at a time asks again a moment after its answer. A batch that is cut before that leaves it to
-the next one, and two small batches start twice. So it is waited for, less long than a start takes.
+the next one, and two small batches start twice. So it is waited for, as long as a start takes at most: waiting in vain
+then costs no more than a second batch would.
 """
 
 from __future__ import annotations
-
-AT_ONCE = 0.5
-"""Who asks again within this share of the start of a batch does so at once, and nobody is waited for longer."""
 
 
 class Returns:
@@ -18,7 +16,7 @@ class Returns:
         """Caller → until when it asks again at once, and whether it did the last time; in the order of that time."""
 
     def answered(self, caller: str, now: float, start_s: float, *, is_prompt: bool) -> None:
-        """Note that a caller has an answer.
+        """Note that a caller has an answer; who asks again before another batch could have started does so at once.
 
         Args:
             caller: whose item it was.
@@ -28,7 +26,7 @@ class Returns:
         """
         self._forget(now)
         self._answered.pop(caller, None)
-        self._answered[caller] = now + AT_ONCE * start_s, is_prompt
+        self._answered[caller] = now + start_s, is_prompt
 
     def came(self, caller: str, now: float) -> bool:
         """Note that a caller asks; gives whether it does so at once after its last answer."""
