@@ -1,7 +1,7 @@
-"""The nearest of known names: what an error offers for one that is not known."""
+"""How near texts are: the nearest of known names, which an error offers for one that is not known, and edits."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 LONGEST = 1000
 """Characters of a name that are looked at: a server is sent names of any length."""
@@ -57,3 +57,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``Did you mean 'a' or 'b'?``, or an empty string when nothing is near."""
     close = nearest(name, known)
     return f"Did you mean {' or '.join(repr(each) for each in close)}?" if close else ""
+
+
+def edits(first: Sequence[object], second: Sequence[object]) -> int:
+    """Insertions, deletions and replacements that make one sequence the other (Levenshtein 1966)."""
+    above = list(range(len(second) + 1))
+    for at, one in enumerate(first, 1):
+        row = [at]
+        for place, other in enumerate(second, 1):
+            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (one != other)))
+        above = row
+    return above[-1]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from duomo.training.checking import Checked
     from duomo.training.fit import Fit
     from duomo.training.fitting import Progress as At
-    from duomo.training.metrics import Interval
+    from duomo.training.intervals import Interval
 
 SHOWN = 10
 

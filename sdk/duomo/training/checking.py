@@ -10,7 +10,7 @@ from duomo.catalog import Catalog, default_catalog
 from duomo.data.examples import Finding
 from duomo.errors import BadInput, WrongTask
 from duomo.training.fit import LeftOut
-from duomo.training.metrics import Interval
+from duomo.training.intervals import Interval
 from duomo.training.request import Request
 from duomo.training.starts import find_start, start_of
 

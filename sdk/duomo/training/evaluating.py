@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from duomo.training.intervals import Interval
 from duomo.training.metrics import (
     Answers,
     Classes,
-    Interval,
     Loss,
     Metric,
     Numbers,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from duomo.brief import Short
 from duomo.data.examples import Finding
 from duomo.errors import StoreProblem
+from duomo.training.intervals import Interval as Interval
 from duomo.training.journal import json_safe
-from duomo.training.metrics import Interval as Interval
 
 if TYPE_CHECKING:
     from duomo.runner import Runner

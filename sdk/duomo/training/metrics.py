@@ -1,13 +1,4 @@
-"""Scores as counts that add up over batches and devices, each with an interval of 95 %.
-
-accuracy      right / all, Wilson's interval (Wilson 1927, "Probable inference")
-macro F1      mean over the classes, interval from Poisson resamples of the confusion matrix (Chamandy et al. 2012,
-              "Estimating uncertainty for massive data streams")
-others        ratios of sums over rows, interval from the spread of the rows (delta method)
-
-Where all rows are right, or all wrong, they have no spread, and shares have Wilson's interval instead. Of other numbers
-one row alone has none: NaN.
-"""
+"""Scores as counts that add up over batches and devices, each with an interval of 95 % (`intervals`)."""
 
 from __future__ import annotations
 
@@ -18,35 +9,14 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from duomo.nearest import edits
+from duomo.training.intervals import Z95, Interval, not_below, ratio, resampled, share, wilson
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-Z95 = 1.96
 MOST_NATS = 700.0
 """The exponential of more is not a float."""
-RESAMPLES, CELLS = 1000, 20_000_000
-"""Resamples of a confusion matrix, and the most cells that all of them may have together."""
-
-
-class Interval(NamedTuple):
-    """A score and the interval in which it lies with 95 % confidence, were other rows held out; NaN if not known."""
-
-    value: float
-    low: float
-    high: float
-    num_rows: int
-    """Rows or tokens it is from."""
-
-    @property
-    def shown(self) -> str:
-        """The score as a person reads it."""
-        return f"{self.value:.4f}" if math.isfinite(self.value) else "not known"
-
-    @property
-    def bounds(self) -> str:
-        """The interval as a person reads it."""
-        known = math.isfinite(self.low) and math.isfinite(self.high)
-        return f"{self.low:.4f} to {self.high:.4f}" if known else "interval not known"
 
 
 class Metric(ABC):
@@ -80,7 +50,7 @@ class Loss:
 
     def score(self) -> Interval:
         """Mean loss, with the interval of a ratio of sums over rows."""
-        return _ratio(self.rows)
+        return ratio(self.rows)
 
     def perplexity(self) -> Interval:
         """The exponential of the mean loss: among how many tokens a language model hesitates."""
@@ -125,11 +95,7 @@ class Classes(Metric):
         if value in (0.0, 1.0) or not total:  # as are all resamples
             named = total - int(matrix[: self.skipped, : self.skipped].sum())
             return wilson(int(value) * named, named)._replace(value=value if total else math.nan, num_rows=total)
-        draws = max(20, min(RESAMPLES, CELLS // matrix.numel()))
-        resampled = torch.poisson(matrix.expand(draws, *matrix.shape), generator=torch.Generator().manual_seed(0))
-        found = macro_f1(resampled, self.skipped)
-        low, high = found.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-        return Interval(value, low, high, total)
+        return Interval(value, *resampled(matrix, lambda counts: macro_f1(counts, self.skipped)), total)
 
 
 class Several(Metric):
@@ -154,7 +120,7 @@ class Several(Metric):
     def scores(self) -> dict[str, Interval]:
         exact = wilson(sum(wanted == said for wanted, said in self.rows), len(self.rows))
         pairs = [(2.0 * len(wanted & said), float(len(wanted) + len(said))) for wanted, said in self.rows]
-        return {"exact_match": exact, "micro_f1": _share(pairs), "macro_f1": self._macro_f1()}
+        return {"exact_match": exact, "micro_f1": share(pairs), "macro_f1": self._macro_f1()}
 
     def _macro_f1(self) -> Interval:
         import torch
@@ -169,14 +135,11 @@ class Several(Metric):
             either = times @ (wanted + said)
             return (2 * times @ (wanted * said) / either.clamp(min=1)).sum(-1) / (either > 0).sum(-1).clamp(min=1)
 
-        once = torch.ones(1, count, dtype=torch.float64)
+        once = torch.ones(count, dtype=torch.float64)
         value = float(f1(once))
         if value in (0.0, 1.0):  # as are all resamples
             return wilson(int(value) * count, count)
-        draws = max(20, min(RESAMPLES, CELLS // count))
-        found = f1(torch.poisson(once.expand(draws, count), generator=torch.Generator().manual_seed(0)))
-        low, high = found.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-        return Interval(value, low, high, count)
+        return Interval(value, *resampled(once, f1), count)
 
 
 class Named(NamedTuple):
@@ -216,9 +179,9 @@ class Tokens(Classes):
     def scores(self) -> dict[str, Interval]:
         return {
             **super().scores(),
-            "entity_precision": _share([(right, said) for right, said, _ in self.entities]),
-            "entity_recall": _share([(right, wanted) for right, _, wanted in self.entities]),
-            "entity_f1": _share([(2 * right, said + wanted) for right, said, wanted in self.entities]),
+            "entity_precision": share([(right, said) for right, said, _ in self.entities]),
+            "entity_recall": share([(right, wanted) for right, _, wanted in self.entities]),
+            "entity_f1": share([(2 * right, said + wanted) for right, said, wanted in self.entities]),
         }
 
     def _see(self) -> None:
@@ -247,11 +210,11 @@ class Numbers(Metric):
         around = sum((each - mean) ** 2 for each in errors)
         spread = Z95 * math.sqrt(around / (count - 1) / count) if count > 1 else math.nan
         middle = sum(label for label, _ in self.pairs) / count
-        left = _ratio([((label - guess) ** 2, (label - middle) ** 2) for label, guess in self.pairs])
+        left = ratio([((label - guess) ** 2, (label - middle) ** 2) for label, guess in self.pairs])
         is_one = len({label for label, _ in self.pairs}) == 1  # of which the sums may differ by rounding
         explained = (math.nan,) * 3 if is_one else (1 - left.value, 1 - left.high, 1 - left.low)
         return {
-            "mean_absolute_error": Interval(mean, _not_below(0.0, mean - spread), mean + spread, count),
+            "mean_absolute_error": Interval(mean, not_below(0.0, mean - spread), mean + spread, count),
             "r2": Interval(*explained, count),
         }
 
@@ -278,7 +241,7 @@ class Answers(Metric):
 
     def scores(self) -> dict[str, Interval]:
         exact = wilson(int(sum(one for one, _ in self.pairs)), len(self.pairs))
-        f1 = _share([(f1, 1.0) for _, f1 in self.pairs])
+        f1 = share([(f1, 1.0) for _, f1 in self.pairs])
         return {"exact_match": exact, "f1": f1._replace(high=min(1.0, f1.high))}
 
 
@@ -301,18 +264,7 @@ class WordErrors(Metric):
         self.characters += other.characters
 
     def scores(self) -> dict[str, Interval]:
-        return {"word_error_rate": _share(self.words), "character_error_rate": _share(self.characters)}
-
-
-def edits(first: Sequence[Any], second: Sequence[Any]) -> int:
-    """Insertions, deletions and replacements that make one sequence the other (Levenshtein 1966)."""
-    above = list(range(len(second) + 1))
-    for at, one in enumerate(first, 1):
-        row = [at]
-        for place, other in enumerate(second, 1):
-            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (one != other)))
-        above = row
-    return above[-1]
+        return {"word_error_rate": share(self.words), "character_error_rate": share(self.characters)}
 
 
 def _words(text: str) -> list[str]:
@@ -324,39 +276,6 @@ def _overlap(one: list[str], other: list[str]) -> float:
     if not one or not other:
         return float(one == other)
     return 2 * (Counter(one) & Counter(other)).total() / (len(one) + len(other))
-
-
-def _ratio(rows: Sequence[tuple[float, float]]) -> Interval:
-    """A sum over another, with the interval of such a ratio over rows; not below 0 where no sum is."""
-    count = sum(count for _, count in rows)
-    if not count:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    mean = sum(total for total, _ in rows) / count
-    spread = math.sqrt(sum((total - mean * n) ** 2 for total, n in rows)) / count if len(rows) > 1 else math.nan
-    least = 0.0 if all(total >= 0 for total, _ in rows) else -math.inf
-    return Interval(mean, _not_below(least, mean - Z95 * spread), mean + Z95 * spread, len(rows))
-
-
-def _share(rows: Sequence[tuple[float, float]]) -> Interval:
-    """As `_ratio`, of shares: Wilson's interval over the rows that count, where all of them are right or all wrong."""
-    found = _ratio(rows)
-    counted = sum(count > 0 for _, count in rows)
-    alike = found.value in (0.0, 1.0) and all(total == found.value * count for total, count in rows)
-    return wilson(int(found.value) * counted, counted)._replace(num_rows=len(rows)) if alike else found
-
-
-def _not_below(least: float, number: float) -> float:
-    return number if math.isnan(number) else max(least, number)
-
-
-def wilson(right: int, total: int) -> Interval:
-    """A share and Wilson's interval around it."""
-    if not total:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    share, z2 = right / total, Z95 * Z95
-    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), total)
 
 
 def macro_f1(confusion: Tensor, skipped: int = 0) -> Tensor:

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from duomo.cli import cli
-from duomo.training.metrics import Interval
+from duomo.training.intervals import Interval
 
 WORDS = "the a robin wren cod hake sat swam flew here there".split()
 

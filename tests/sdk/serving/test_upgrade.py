@@ -16,10 +16,11 @@ from starlette.testclient import TestClient
 import duomo
 from duomo import serving
 from duomo.errors import UsageProblem
+from duomo.nearest import edits
 from duomo.serving.hosted import Hosted
 from duomo.serving.monitoring.drift import Windows
 from duomo.serving.monitoring.metrics import Metrics
-from duomo.serving.upgrading.compare import Differences, cosine, word_errors
+from duomo.serving.upgrading.compare import Differences, cosine
 from duomo.serving.upgrading.shadow import MOST_FLYING, Leisure, Shadow
 from duomo.tasks.results import Classification, Embedding
 from duomo.testing import EchoModel, echo_spec, fake_catalog, faulty_spec
@@ -234,8 +235,8 @@ def test_differences_are_counted_by_the_kind_of_result():
     found.add(Embedding(vector=[1.0, 0.0]), Embedding(vector=[0.0, 1.0]))
     assert (found.record()["changed"], found.record()["cosine_least"]) == (1, 0.0)
     assert cosine([3.0, 4.0], [6.0, 8.0]) == pytest.approx(1.0)
-    assert word_errors("the cat sat".split(), "a cat sat down".split()) == 2
-    assert word_errors([], ["a"]) == 1
+    assert edits("the cat sat".split(), "a cat sat down".split()) == 2
+    assert edits([], ["a"]) == 1
     labels = Differences()
     labels.add(Classification(labels=[]), Classification(labels=[]))
     assert labels.record()["changed"] == 0

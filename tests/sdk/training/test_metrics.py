@@ -6,7 +6,8 @@ from itertools import chain
 
 import pytest
 
-from duomo.training.metrics import Answers, Classes, Interval, Loss, Named, Numbers, Tokens, WordErrors
+from duomo.training.intervals import Interval
+from duomo.training.metrics import Answers, Classes, Loss, Named, Numbers, Tokens, WordErrors
 from duomo.training.weighing import row_weights
 
 CHANCE = random.Random(0)

@@ -8,6 +8,7 @@ import statistics
 from collections import deque
 from collections.abc import Sequence
 
+from duomo.nearest import edits
 from duomo.tasks.base import Result
 
 MOST_COSINES = 10_000
@@ -39,7 +40,7 @@ class Differences:
             self.cosines.append(cosine(vector.tolist(), again.tolist()))
             self.changed += self.cosines[-1] < 0.999
         elif isinstance(text, str) and isinstance(words, str):
-            errors = word_errors(text.split(), words.split())
+            errors = edits(text.split(), words.split())
             self.word_errors += errors
             self.words += len(text.split())
             self.changed += errors > 0
@@ -66,16 +67,6 @@ def cosine(one: Sequence[float], other: Sequence[float]) -> float:
     if len(one) != len(other) or not lengths:
         return 0.0
     return sum(a * b for a, b in zip(one, other, strict=True)) / lengths
-
-
-def word_errors(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many words must be put in, left out or replaced to get from one text to the other (Levenshtein)."""
-    row = list(range(len(other) + 1))
-    for at, word in enumerate(one, 1):
-        before, row[0] = row[0], at
-        for place, against in enumerate(other, 1):
-            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (word != against))
-    return row[-1]
 
 
 def _label(result: Result) -> str | None:
