@@ -16,7 +16,7 @@ import soundfile
 
 import duomo
 from duomo.client.encode import encode_item
-from duomo.serving.upgrading.compare import word_errors
+from duomo.nearest import edits
 from duomo.tasks import FeatureExtraction, ImageClassification
 from tests.sdk.serving import browser
 from tests.sdk.serving.servers import Server
@@ -168,7 +168,7 @@ def test_a_websocket_writes_speech_down_and_streams_a_text(server):
         words(each) for each in (json.loads(body)["result"]["text"], " ".join(each["text"] for each in finals))
     )
     assert len(offline) >= 22
-    assert word_errors(offline, said) <= 0.03 * len(offline), (offline, said)
+    assert edits(offline, said) <= 0.03 * len(offline), (offline, said)
 
 
 def words(text: str) -> list[str]:
