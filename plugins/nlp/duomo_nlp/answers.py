@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import regex
 import torch
 from tokenizers import Encoding
 from torch import Tensor
@@ -28,14 +27,11 @@ from duomo.tasks.nlp.extraction import Answer, Answers
 from duomo_nlp.encoders import heads, windows
 from duomo_nlp.encoders.encoder import Encoder
 from duomo_nlp.encoders.rows import Rows
+from duomo_nlp.words import UNSPACED, whole_letters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-UNSPACED = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\u3000-\u303f\uff00-\uffef]"
-)
-"""Letters and marks of languages that put no spaces between words."""
 CANDIDATES = 20
 """Starts and ends that are joined in each window, as in BERT's own evaluation."""
 
@@ -174,7 +170,7 @@ def _in_words(context: str, encoding: Encoding, first: int, last: int) -> tuple[
         begin -= 1
     while finish < most[1] and not UNSPACED.search(context[finish - 1 : finish + 1]):
         finish += 1
-    return begin, finish
+    return whole_letters(context, begin, finish)
 
 
 def _trimmed(context: str, start: int, end: int) -> tuple[int, int]:

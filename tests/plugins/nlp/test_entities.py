@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 import duomo
@@ -21,8 +22,11 @@ TEXT = "Ada met 東京 Bob 🙂🙂 in Paris, the end. 大阪!"
 
 def spans_of(*tags: str) -> list[tuple[str, int]]:
     """(label, number of tokens) of the spans of a row of tags; ``+`` before a tag makes it the inside of a word."""
-    tokens = [Token(tag.lstrip("+"), 1.0, i, i + 1, tag.startswith("+")) for i, tag in enumerate(tags)]
-    return [(split_tag(group[0].tag)[1], len(group)) for group in join(tokens)]
+    known = [tag.lstrip("+") for tag in tags]
+    tokens = [
+        Token(*split_tag(tag.lstrip("+"), known), 1.0, i, i + 1, tag.startswith("+")) for i, tag in enumerate(tags)
+    ]
+    return [(group[0].label, len(group)) for group in join(tokens)]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,7 @@ def spans_of(*tags: str) -> list[tuple[str, int]]:
         (["B-PER", "+O", "+B-LOC", "I-PER"], [("PER", 4)]),
         (["O", "+B-PER", "B-LOC"], [("LOC", 1)]),
         (["B-part-of", "I-part-of"], [("part-of", 2)]),
+        (["E-MAIL", "E-MAIL", "O", "U-TURN"], [("E-MAIL", 2), ("U-TURN", 1)]),
         ([], []),
     ],
 )
@@ -158,6 +163,56 @@ def test_hashes_in_a_text_are_text_where_the_tokenizer_marks_no_pieces(
     model = runner.executor.worker.model  # type: ignore[attr-defined]
     [encoding] = model.tokenizer.encode_batch([text])
     count = len(encoding.ids)
-    tokens = model._tokens([encoding], [([1.0] * count, [0] * count)])  # no tokenizer here gives such offsets
+    tokens = model._tokens(text, [encoding], [([1.0] * count, [0] * count)])  # no tokenizer here gives such offsets
     found = dict(zip(encoding.tokens[1:-1], [token.inside for token in tokens], strict=True))
     assert {piece: found[piece] for piece in expected} == expected
+
+
+@pytest.fixture(scope="module")
+def by_character(checkpoint: Make) -> Path:
+    """A RoBERTa whose tag depends on the token alone: that of "Sch" is B-PER, of all later pieces B-LOC or O."""
+    tokenizer = Tokenizer(
+        models.BPE(
+            {piece: at for at, piece in enumerate(["<s>", "<pad>", "</s>", "<unk>", *PIECES])}, [], unk_token="<unk>"
+        )
+    )
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    folder = checkpoint("roberta", AutoModelForTokenClassification, num_hidden_layers=0, **NAMES)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    network = AutoModelForTokenClassification.from_pretrained(folder)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network.roberta.embeddings.LayerNorm.weight.fill_(1.0)
+        network.classifier.weight[:, : len(LABELS)] = torch.eye(len(LABELS))
+        for at, piece in enumerate(PIECES):
+            network.roberta.embeddings.word_embeddings.weight[at + 4, LABELS.index(PIECES[piece])] = 9.0
+    network.save_pretrained(folder)
+    return folder
+
+
+PIECES = {"S": "B-PER", "w": "B-PER", "r": "O", "5": "B-LOC", "9": "B-LOC", ".": "O", ",": "B-LOC", "'": "O",
+          "é": "B-LOC", "수": "B-LOC", "東": "B-LOC", "x": "O"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Swrw x", ["Swrw"]),  # one name, though its pieces are tagged B, B, O, B
+        ("x w.", ["w"]),
+        ("5.995,9 x", ["5.995,9"]),
+        ("r'S x", ["S"]),  # French "d'Angela": the name begins behind the apostrophe
+        ("東東", ["東", "東"]),
+        ("x Se\u0301", ["Se\u0301"]),
+        ("e\u0301 x", ["e\u0301"]),
+        ("x \u1109\u116e \u1109\u116e.", ["\u1109\u116e", "\u1109\u116e"]),
+    ],
+)
+def test_a_word_has_the_tag_of_its_first_piece_and_whole_letters(
+    by_character: Path, text: str, expected: list[str]
+) -> None:
+    runner = duomo.load("token-classification", f"dir:{by_character}", device="cpu")
+    spans = runner(text).spans
+    assert [span.text for span in spans] == expected
+    assert [text[span.start : span.end] for span in spans] == expected

@@ -21,7 +21,7 @@ from duomo.training import IGNORED, Losses, Named, token_cross_entropy
 from duomo_nlp.encoders import windows
 from duomo_nlp.encoders.heads import hidden_states
 from duomo_nlp.encoders.rows import Rows, batches, by_token
-from duomo_nlp.entities import OUTSIDE, Token, join, split_tag
+from duomo_nlp.entities import OUTSIDE, Token, is_later_piece, join, mark_of, split_tag
 from duomo_nlp.training.encoders import EncoderTrainer, above
 
 if TYPE_CHECKING:
@@ -42,18 +42,19 @@ class Tokens(EncoderTrainer[Text]):
     def preprocess(self, items: Sequence[Text], options: object) -> list[Features]:
         return [
             {
-                "ids": text[0].ids,
-                "encoding": text[0],
-                "truncated": bool(text[0].overflowing),
-                "unknown": self.is_unknown(text[0]),
+                "ids": read[0].ids,
+                "encoding": read[0],
+                "text": str(item),
+                "truncated": bool(read[0].overflowing),
+                "unknown": self.is_unknown(read[0]),
             }
-            for text in windows.read(self.tokenizer, items, "truncate", offsets=True)
+            for item, read in zip(items, windows.read(self.tokenizer, items, "truncate", offsets=True), strict=True)
         ]
 
     def targets(self, labels: Sequence[Any], features: Sequence[Features]) -> list[Tensor]:
         """(L,) for each row."""
         place = {tag: at for at, tag in enumerate(self.labels)}
-        return [self._tags(spans, each["encoding"], place) for spans, each in zip(labels, features, strict=True)]
+        return [self._tags(spans, each, place) for spans, each in zip(labels, features, strict=True)]
 
     def is_cut_off(self, label: object, features: Features) -> bool:
         encoding, spans = features["encoding"], cast("list[dict[str, Any]]", label)
@@ -66,13 +67,14 @@ class Tokens(EncoderTrainer[Text]):
         ]
         return any(span["start"] < read[0][0] or span["end"] > read[-1][1] for span in spans)
 
-    def _tags(self, given: Iterable[dict[str, Any]], encoding: Encoding, place: dict[str, int]) -> Tensor:
+    def _tags(self, given: Iterable[dict[str, Any]], features: Features, place: dict[str, int]) -> Tensor:
         spans = list(enumerate(given))
-        inside_word = getattr(self.tokenizer.model, "continuing_subword_prefix", None)
+        encoding: Encoding = features["encoding"]
+        mark = mark_of(self.tokenizer)
         found = [place[OUTSIDE]] * len(encoding)
         covered, opened = 0, set[int]()
         for at, (start, end) in enumerate(encoding.offsets):
-            is_inside = bool(inside_word and encoding.tokens[at].startswith(inside_word)) or start < covered
+            is_inside = start < covered or is_later_piece(features["text"], encoding, at, mark)
             if encoding.special_tokens_mask[at] or is_inside:
                 found[at] = IGNORED
                 continue
@@ -120,9 +122,10 @@ class Tokens(EncoderTrainer[Text]):
         return [self._named(target[target != IGNORED]) for target in targets]
 
     def _named(self, places: Tensor) -> Named:
-        tokens = [Token(self.labels[tag], 1.0, at, at + 1, False) for at, tag in enumerate(places.tolist())]
-        entities = {(group[0].start, group[-1].end, split_tag(group[0].tag)[1]) for group in join(tokens)}
-        return Named([split_tag(each.tag)[1] or OUTSIDE for each in tokens], entities)
+        tags = [split_tag(self.labels[tag], self.labels) for tag in places.tolist()]
+        tokens = [Token(*tag, 1.0, at, at + 1, False) for at, tag in enumerate(tags)]
+        entities = {(group[0].start, group[-1].end, group[0].label) for group in join(tokens)}
+        return Named([each.label for each in tokens], entities)
 
 
 def _tag(label: str, is_open: bool, place: dict[str, int]) -> int:
