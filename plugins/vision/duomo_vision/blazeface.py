@@ -7,14 +7,14 @@ The mesh also says whether what it was given is a face at all; what it denies is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from duomo import Image, Model, WeightsRef
 from duomo.model import Features, R
-from duomo.tasks.vision.detection import Box, Detections, FaceDetectionOptions
+from duomo.tasks.vision.detection import Detections, FaceDetectionOptions, on_image
 from duomo.tasks.vision.faces import FaceLandmarksOptions, LandmarkedFace, LandmarkedFaces
 from duomo.tasks.vision.keypoints import Joint
 from duomo.weights import verify
@@ -124,13 +124,13 @@ class FaceDetector(Faces[Detections]):
     def postprocess(
         self, output: list[list[Found]], features: list[Features], options: FaceDetectionOptions
     ) -> list[Detections]:
-        results = []
-        for found, each in zip(output, features, strict=True):
-            width, height = each["picture"].size
-            boxes = [Box.model_construct(label="face", score=face.score, **_clipped(face.box, width, height))
-                     for face in found]  # fmt: skip
-            results.append(Detections.model_construct(boxes=boxes, width=width, height=height))
-        return results
+        return [
+            Detections.found((("face", face.score, face.box) for face in found), each["picture"].size)
+            for found, each in zip(output, features, strict=True)
+        ]
+
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 class FaceLandmarker(Faces[LandmarkedFaces]):
@@ -145,7 +145,7 @@ class FaceLandmarker(Faces[LandmarkedFaces]):
             faces = [
                 LandmarkedFace.model_construct(
                     score=face.score,
-                    **_clipped(face.box, width, height),
+                    **dict(zip(CORNERS, on_image(face.box, (width, height)), strict=True)),
                     keypoints=[
                         Joint.model_construct(label=name, score=face.score, x=x, y=y)
                         for name, (x, y) in zip(NAMES, face.points, strict=True)
@@ -163,13 +163,3 @@ def _anchors(cells: int, in_each: int) -> Tensor:
     middles = (torch.arange(cells) + 0.5) * (SIDE / cells)
     y, x = torch.meshgrid(middles, middles, indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], 1).repeat_interleave(in_each, 0)
-
-
-def _clipped(box: tuple[float, float, float, float], width: int, height: int) -> dict[str, Any]:
-    """The part of a box that is on the image."""
-    return {
-        "xmin": min(max(0.0, box[0]), float(width)),
-        "ymin": min(max(0.0, box[1]), float(height)),
-        "xmax": max(0.0, min(float(width), box[2])),
-        "ymax": max(0.0, min(float(height), box[3])),
-    }

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from duomo import Image
 from duomo.model import Features
-from duomo.tasks.vision.detection import Box, Detections, ObjectDetectionOptions
+from duomo.tasks.vision.detection import Detections, ObjectDetectionOptions
 from duomo_vision.cutting import surest
 from duomo_vision.graphs import TfjsModel, squeezed
 
@@ -62,15 +62,6 @@ def _detections(found: Tensor, width: int, height: int) -> Detections:
         for of_kind in [torch.nonzero(found[:, 5].int() == kind)[:, 0]]
         for at in of_kind[surest(found[of_kind, :4], found[of_kind, 4], OVERLAP)].tolist()
     ]
-    boxes = [
-        Box.model_construct(
-            label=NAMES[kind],
-            score=score,
-            xmin=max(0.0, box[0] / SIDE * width),
-            ymin=max(0.0, box[1] / SIDE * height),
-            xmax=min(float(width), box[2] / SIDE * width),
-            ymax=min(float(height), box[3] / SIDE * height),
-        )
-        for score, kind, box in sorted(kept, key=lambda each: -each[0])
-    ]
-    return Detections.model_construct(boxes=boxes, width=width, height=height)
+    scale = (width / SIDE, height / SIDE) * 2
+    placed = ((NAMES[kind], score, [at * by for at, by in zip(box, scale, strict=True)]) for score, kind, box in kept)
+    return Detections.found(placed, (width, height))

@@ -177,10 +177,5 @@ def _logits_and_boxes(output: Output) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def detections(found: list[tuple[str, float, list[float]]], size: tuple[int, int]) -> Detections:
-    """The result of (label, score, corners), the surest first."""
-    boxes = [
-        {"label": label, "score": score, "xmin": box[0], "ymin": box[1], "xmax": box[2], "ymax": box[3]}
-        for label, score, box in sorted(found, key=lambda each: -each[1])
-    ]
-    # Built in half the time of one box after another.
-    return Detections.model_validate({"boxes": boxes, "width": size[1], "height": size[0]})
+    """The result of (label, score, corners) on an image of `size` (height, width)."""
+    return Detections.found(found, (size[1], size[0]))

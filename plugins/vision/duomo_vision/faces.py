@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skimage.feature import Cascade
 
 from duomo import Image, Model, WeightsRef
-from duomo.tasks.vision.detection import Box, Detections, FaceDetectionOptions
+from duomo.tasks.vision.detection import Detections, FaceDetectionOptions
 from duomo.weights import verify
 
 if TYPE_CHECKING:
@@ -91,20 +91,12 @@ class FaceCascade(Model[Image, Detections]):
     ) -> list[Detections]:
         results = []
         for windows, each in zip(output, features, strict=True):
-            width, height = each["size"]
-            boxes = [
-                Box.model_construct(
-                    label="face",
-                    score=votes / (votes + HALF_SURE),
-                    xmin=left / each["scale"],
-                    ymin=top / each["scale"],
-                    xmax=min(float(width), (left + side) / each["scale"]),
-                    ymax=min(float(height), (top + side) / each["scale"]),
-                )
-                for votes, (left, top, side) in count_votes(windows)
+            boxes = (
+                ("face", votes / (votes + HALF_SURE), [at / each["scale"] for at in (x, y, x + side, y + side)])
+                for votes, (x, y, side) in count_votes(windows)
                 if votes / (votes + HALF_SURE) >= options.threshold
-            ]
-            results.append(Detections.model_construct(boxes=boxes, width=width, height=height))
+            )
+            results.append(Detections.found(boxes, each["size"]))
         return results
 
 

@@ -151,6 +151,14 @@ def test_no_labels_are_too_few(labels):
         ZeroShotImageClassificationOptions.parse({"labels": labels})
 
 
+def test_boxes_lie_on_their_image_and_those_beside_it_are_none():
+    found = [("edge", 0.6, [-3.5, 2, 30, 9.25]), ("sure", 0.9, [1, 1, 4, 4]), ("beside", 1.0, [21, 3, 25, 5])]
+    boxes = Detections.found([*found, ("above", 1.0, [2, -9, 5, -1])], (20, 8)).boxes
+    assert [(each.label, each.xmin, each.ymin, each.xmax, each.ymax) for each in boxes] == [
+        ("sure", 1, 1, 4, 4), ("edge", 0, 2, 20, 8),
+    ]  # fmt: skip
+
+
 def test_pictures_to_search_are_a_folder_a_list_or_names_with_commas(tmp_path):
     import PIL.Image
 

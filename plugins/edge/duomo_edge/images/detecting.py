@@ -12,7 +12,7 @@ import numpy as np
 
 from duomo.errors import WeightsMismatch
 from duomo.model import Features
-from duomo.tasks.vision.detection import Box, Detections, ObjectDetectionOptions
+from duomo.tasks.vision.detection import Detections, ObjectDetectionOptions
 from duomo_edge.activations import scores
 from duomo_edge.artifact import Graph, run_rows
 from duomo_edge.images.pixels import ImageReader, ImageSettings
@@ -70,18 +70,12 @@ class Detector(ImageReader[Detections]):
             queries, labels = best // found.shape[1], best % found.shape[1]
         sure = found[queries, labels]
         corners = _corners(boxes[queries], size)
-        order = [at for at in np.argsort(-sure, kind="stable") if sure[at] > threshold]
-        return Detections.model_construct(
-            boxes=[
-                Box.model_construct(
-                    label=self.labels[int(labels[at])],
-                    score=float(sure[at]),
-                    **dict(zip(("xmin", "ymin", "xmax", "ymax"), corners[at].tolist(), strict=True)),
-                )
-                for at in order
-            ],
-            width=size[0],
-            height=size[1],
+        return Detections.found(
+            (
+                (self.labels[int(labels[at])], float(sure[at]), corners[at].tolist())
+                for at in np.flatnonzero(sure > threshold)
+            ),
+            size,
         )
 
 
