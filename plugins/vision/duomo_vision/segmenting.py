@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -131,7 +134,14 @@ class InstanceSegmenter(Segmenter):
 
     def configure(self, weights: WeightsRef) -> None:
         super().configure(weights)
-        self.known = inspect.signature(getattr(self.processor, self.method)).parameters
+        self.known = dict(inspect.signature(getattr(self.processor, self.method)).parameters)
+        self.is_apart = "return_binary_maps" in self.known
+        """Whether the processor can give each thing a map of its own: in one map of all, things cover each other."""
+        self.is_one_by_one = not self.is_apart and "mask_threshold" not in self.known
+        """EoMT's cannot, and is given one thing after another."""
+        if self.is_apart and self.known["mask_threshold"].default:
+            # MaskFormer's and Mask2Former's take these two and read neither; RF-DETR's is of logits, 0 by default.
+            del self.known["mask_threshold"], self.known["overlap_mask_area_threshold"]
 
     def check_options(self, options: InstanceSegmentationOptions) -> None:
         """Refuse thresholds that the checkpoint's own choice of masks does not know."""
@@ -140,7 +150,7 @@ class InstanceSegmenter(Segmenter):
             if theirs not in self.known and getattr(options, name) != default:
                 raise BadOption(
                     f"option '{name}' has no effect on this checkpoint",
-                    why=f"its {type(self.processor).__name__} has no {theirs}",
+                    why=f"its {type(self.processor).__name__} does not read {theirs}",
                     fix="leave it out",
                 )
 
@@ -150,21 +160,34 @@ class InstanceSegmenter(Segmenter):
         own = {theirs: getattr(options, name) for name, theirs in THRESHOLDS.items() if theirs in self.known}
         if "mask_threshold" in own and self.known["mask_threshold"].default == 0:  # RF-DETR's is of logits
             own["mask_threshold"] = torch.tensor(own["mask_threshold"], dtype=torch.float64).logit().item()
-        found = getattr(self.processor, self.method)(
-            output,
-            **own,
-            target_sizes=sizes,
-            **{name: value for name, value in self.extra.items() if name in self.known},
-        )
+        own |= {name: value for name, value in self.extra.items() if name in self.known}
+        if self.is_apart:
+            own["return_binary_maps"] = True
+        post_process = functools.partial(getattr(self.processor, self.method), **own)
+        if self.is_one_by_one:
+            rows = _queries(output, options.threshold)
+            found = [
+                [each for query in row for each in post_process(query, target_sizes=[size])]
+                for row, size in zip(rows, sizes, strict=True)
+            ]
+        else:
+            found = [[each] for each in post_process(output, target_sizes=sizes)]
         return [self._masks(each, size) for each, size in zip(found, sizes, strict=True)]
 
-    def _masks(self, found: dict[str, Any], size: tuple[int, int]) -> Segmentation:
-        pixels = _narrow(torch.as_tensor(found["segmentation"]))
-        masks = [
-            Mask.of(self.labels[each["label_id"]], pixels, score=float(each["score"]), value=each["id"])
-            for each in sorted(found["segments_info"], key=lambda each: -each["score"])
-        ]
+    def _masks(self, found: list[dict[str, Any]], size: tuple[int, int]) -> Segmentation:
+        masks = [mask for each in found for mask in self._of_map(each)]
+        masks.sort(key=lambda each: -(each.score or 0.0))
         return Segmentation.model_construct(segments=masks, width=size[1], height=size[0])
+
+    def _of_map(self, found: dict[str, Any]) -> Iterator[Mask]:
+        things, maps = found["segments_info"], torch.as_tensor(found["segmentation"])
+        if self.is_apart:
+            for each, where in zip(things, maps, strict=False):  # without a thing there is one map, of none
+                yield Mask.of(self.labels[each["label_id"]], where.bool().cpu().numpy(), score=float(each["score"]))
+            return
+        pixels = _narrow(maps)
+        for each in things:
+            yield Mask.of(self.labels[each["label_id"]], pixels, score=float(each["score"]), value=each["id"])
 
 
 class PanopticSegmenter(InstanceSegmenter):
@@ -173,6 +196,20 @@ class PanopticSegmenter(InstanceSegmenter):
     method = "post_process_panoptic_segmentation"
     extra: ClassVar[dict[str, Any]] = {"label_ids_to_fuse": set()}
     """No checkpoint says which labels are stuff: as in the pipeline, things that touch stay apart."""
+
+
+def _queries(output: Output, threshold: float) -> Iterator[Iterator[Output]]:
+    """For each image the output of each query that may be a thing, as if the network had that query alone."""
+    sure = output["class_queries_logits"].softmax(-1)[..., :-1].amax(-1) >= threshold
+    for image, row in enumerate(sure):
+        yield (_of_query(output, image, int(query)) for query in row.nonzero()[:, 0])
+
+
+def _of_query(output: Output, image: int, query: int) -> Output:
+    one = copy.copy(output)
+    for name in ("class_queries_logits", "masks_queries_logits"):
+        one[name] = output[name][image : image + 1, query : query + 1]
+    return one
 
 
 def _narrow(labels: torch.Tensor) -> NDArray[np.uint8 | np.int64]:
