@@ -1,5 +1,6 @@
 """Poses, keypoints, matches and masks against the models' own post-processing and the pipeline; batch as alone."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,10 @@ def test_keypoints_are_those_of_the_model_itself(folder: Any) -> None:
         wanted = {tuple(place): score for place, score in scored}
         assert len(wanted) > 3
         for result in (outcome.unwrap(), runner(photo)):
-            assert {(p.x, p.y): p.score for p in result.keypoints} == pytest.approx(wanted, abs=1e-5)
+            assert {(int(p.x), int(p.y)): p.score for p in result.keypoints} == pytest.approx(wanted, abs=1e-5)
+            exact = output.keypoints[0] * torch.tensor([photo.shape[1], photo.shape[0]])
+            apart = torch.cdist(torch.tensor([[p.x, p.y] for p in result.keypoints]), exact)
+            assert apart.min(1).values.max() < 3e-3  # the processor cuts places to whole pixels
             scores = [p.score for p in result.keypoints]
             assert scores == sorted(scores, reverse=True)
     best = runner(pictures()[0]).keypoints
@@ -136,7 +140,11 @@ def test_matches_are_those_of_the_model_itself(folder: Any, make: Make) -> None:
         for result in (outcome.unwrap(), runner(item)):
             ends = [(m.score, m.keypoint_image_0, m.keypoint_image_1) for m in result.matches]
             mine = sorted((round(score, 4), a.x, a.y, b.x, b.y) for score, a, b in ends)
-            np.testing.assert_allclose(np.array(mine), np.array(wanted), atol=2e-4)
+            cut = sorted((each[0], *map(math.floor, each[1:])) for each in mine)
+            np.testing.assert_allclose(np.array(cut), np.array(wanted), atol=2e-4)
+            places = (output.keypoints[0] * torch.tensor(sizes[0]).flip(-1)[:, None]).tolist()
+            for at, (x, y) in ((at, (end.x, end.y)) for _, *both in ends for at, end in enumerate(both)):
+                assert min(math.dist((x, y), place) for place in places[at]) < 3e-3
             assert (result.width_0, result.height_1) == (pair[0].shape[1], pair[1].shape[0])
         found += len(wanted)
     assert found >= 3
