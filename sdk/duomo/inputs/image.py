@@ -183,6 +183,12 @@ class Image(Media):
         except PIL.Image.DecompressionBombError as error:
             # Pillow says how many pixels first, then a limit of its own.
             raise _too_many_pixels(label, f"it has {int(re.findall(r'[0-9]+', str(error))[0]):,}") from None
+        except PIL.Image.DecompressionBombWarning as error:  # the program has made an error of it
+            raise InputTooLarge(
+                f"{label} has more pixels than PIL.Image.MAX_IMAGE_PIXELS",
+                why=f"this program takes Pillow's warning for an error: {error}",
+                fix="scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS",
+            ) from None
         except PIL.UnidentifiedImageError:
             raise self._not_one(label) from None
         except (DuomoError, MemoryError):

@@ -15,17 +15,21 @@ _TAG = 0x0112
 _MODULES = r"PIL\."
 _STATING = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
 """Where Pillow keeps what states an orientation."""
-_SILENT = ("ignore", None, Warning, re.compile(_MODULES), 0)
+_SILENT = ("ignore", None, UserWarning, re.compile(_MODULES), 0)
 
 
 def silence_pillow() -> None:
     """Keep Pillow's remarks on files off stderr; what matters about a file is said by our errors.
 
     The filter covers Pillow's modules alone. It stays in force: one that comes and goes with each image would be lost
-    or left behind when two threads decode at a time.
+    or left behind when two threads decode at a time. It stands before the program's own: a remark on EXIF that becomes
+    an error would leave a photo on its side. The warning of too many pixels is the program's, and is silenced last.
     """
+    import PIL.Image
+
     if _SILENT not in warnings.filters:
-        warnings.filterwarnings("ignore", category=Warning, module=_MODULES)
+        warnings.filterwarnings("ignore", category=UserWarning, module=_MODULES)
+        warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning, append=True)
         # Without a handler, logging itself prints what Pillow logs as an error.
         logging.getLogger("PIL").addHandler(logging.NullHandler())
 

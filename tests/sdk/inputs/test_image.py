@@ -3,6 +3,7 @@
 import io
 import pickle
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -252,6 +253,17 @@ def test_a_raised_limit_is_obeyed_beyond_pillows_own(config):
     config("[limits]\nimage_pixels = 4_000_000_000")
     error = refusal(png_header(60_000, 60_000))  # read as far as its pixels, of which there are none
     assert isinstance(error, InputUnreadable)
+
+
+def test_a_program_that_makes_an_error_of_pillows_warning_has_one(monkeypatch):
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 90_000_000)  # which a raised limit of ours raises for good
+    warned = PIL.Image.DecompressionBombWarning
+    for kind, action in ((InputUnreadable, "ignore"), (InputTooLarge, "error")):
+        with warnings.catch_warnings():
+            warnings.simplefilter(action, warned)
+            error = refusal(png_header(9_500, 9_999))  # more than Pillow is at ease with, and less than our limit
+            assert isinstance(error, kind)
+    assert "MAX_IMAGE_PIXELS" in error.fix
 
 
 @pytest.mark.parametrize("chosen", [None, 60_000_000, 500_000_000])
