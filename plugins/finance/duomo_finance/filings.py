@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from duomo.adapters import Adapter, Case, Decision, Payload, Record, Source, digest_of
 from duomo.errors import BadInput, InputMissing, a_type
-from duomo.inputs import check_unsealed
+from duomo.inputs import check_unsealed, is_hidden
 from duomo.tasks.base import Result
 from duomo_finance.made_up import filing
 from duomo_finance.plugin import DOCUMENT_FIELDS
@@ -111,7 +111,8 @@ class DocumentFields(Adapter[bytes, FilingFields]):
         """A file is one filing; of a folder, each ``.xml``, ``.xbrl``, ``.xhtml`` and ``.html``."""
         path = Path(source)
         if path.is_dir():
-            yield from sorted(each for each in path.iterdir() if each.suffix in (".xml", ".xbrl", ".xhtml", ".html"))
+            found = (each for each in path.iterdir() if each.suffix.lower() in (".xml", ".xbrl", ".xhtml", ".html"))
+            yield from sorted(each for each in found if not is_hidden(each.name))
         else:
             yield path
 

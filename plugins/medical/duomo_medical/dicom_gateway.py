@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from duomo import load
 from duomo.adapters import Adapter, Artifact, Case, Decision, Finding, Payload, Record, Source, find
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable, counted
+from duomo.inputs import is_hidden
 from duomo_medical import burned_in, confidentiality, deidentify, pixels, verifier
 from duomo_medical.dicom_file import DicomFile, modality, quiet, read, value
 from duomo_medical.plugin import DICOM_GATEWAY
@@ -252,11 +253,16 @@ def _second_opinion(case: Case[DicomFile]) -> Iterator[Finding]:
 
 
 def files_of(source: str | os.PathLike[str]) -> Iterator[Path]:
-    """A file, or all files of a folder by name. Raises `InputMissing`, without the name."""
+    """A file, or all files of a folder by name, but hidden ones. Raises `InputMissing`, without the name."""
     path = Path(source)
     if not os.path.exists(path):
         raise InputMissing("there is no such file or folder", fix="check the path")
-    yield from sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    if not path.is_dir():
+        yield path
+        return
+    for each in sorted(path.rglob("*")):
+        if each.is_file() and not any(map(is_hidden, each.relative_to(path).parts)):
+            yield each
 
 
 def record_of(file: DicomFile, pseudonyms: Pseudonyms) -> Record[DicomFile]:

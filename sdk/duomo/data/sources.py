@@ -19,6 +19,7 @@ from duomo.counting import a_type, counted
 from duomo.data.rows import class_names, numbered_rows
 from duomo.errors import BadInput, DuomoError, InputMissing, UsageProblem, did_you_mean
 from duomo.inputs.advice import is_missing
+from duomo.inputs.source import is_hidden
 
 FILES = ("file_name", "file", "path")
 PLAIN = (".txt", ".md")
@@ -178,9 +179,9 @@ def files_below(folder: Path) -> Iterator[Path]:
     seen = set[str]()
     for place, names, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
-        names[:] = [] if real in seen else [name for name in names if not name.startswith((".", "__MACOSX"))]
+        names[:] = [] if real in seen else [name for name in names if not is_hidden(name)]
         if real not in seen:
-            yield from (Path(place, name) for name in files if not name.startswith("."))
+            yield from (Path(place, name) for name in files if not is_hidden(name))
         seen.add(real)
 
 

@@ -28,6 +28,7 @@ from duomo.inputs.pair import (
 )
 from duomo.inputs.seal import check_unsealed
 from duomo.inputs.series import Series
+from duomo.inputs.source import is_hidden
 from duomo.inputs.table import TableRow
 from duomo.inputs.tables import Table, TableQuestion
 from duomo.inputs.text import Prompt, Text
@@ -61,5 +62,6 @@ __all__ = [
     "TextPair",
     "Video",
     "check_unsealed",
+    "is_hidden",
     "limits",
 ]

@@ -23,6 +23,16 @@ _PART = 1 << 20
 """Bytes that are read from a pipe at a time."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://|(data):[\w/+.-]*[;,]")
 """How an address begins that is not a path; a single letter is a drive of Windows."""
+_LEFT = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"})
+"""What Windows leaves in folders, and archivers of macOS."""
+
+
+def is_hidden(name: str) -> bool:
+    """Whether who names a folder does not mean this file or folder in it: ``.DS_Store``, ``._cat.jpg``, ``Thumbs.db``.
+
+    macOS puts a file ``._cat.jpg`` beside ``cat.jpg`` on discs of others: it ends like an image, and holds none.
+    """
+    return name.startswith(".") or name.lower() in _LEFT
 
 
 def is_url(value: object) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
 from duomo.errors import BadInput
-from duomo.inputs import Image
+from duomo.inputs import Image, is_hidden
 from duomo.inputs.seal import check_unsealed
 from duomo.tasks.table import IMAGES
 
@@ -20,7 +20,9 @@ def _pictures(value: Any, info: ValidationInfo) -> Any:
         check_unsealed("the images of this option")
         folder = Path(value)
         if folder.is_dir():
-            value = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+            value = sorted(
+                path for path in folder.iterdir() if path.suffix.lower() in IMAGES and not is_hidden(path.name)
+            )
         else:
             value = [part.strip() for part in str(value).split(",")]
     # The rows of an image can be gone through, too.

@@ -162,7 +162,7 @@ def test_boxes_lie_on_their_image_and_those_beside_it_are_none():
 def test_pictures_to_search_are_a_folder_a_list_or_names_with_commas(tmp_path):
     import PIL.Image
 
-    for name in ("b.png", "a.JPG", "c.txt"):
+    for name in ("b.png", "a.JPG", "c.txt", "._a.JPG", ".b.png"):  # macOS leaves such beside images
         PIL.Image.new("RGB", (2, 2)).save(tmp_path / name, "PNG")
     by_folder = ImageSearchOptions.parse({"images": str(tmp_path)})
     assert [image.name for image in by_folder.images] == [str(tmp_path / "a.JPG"), str(tmp_path / "b.png")]

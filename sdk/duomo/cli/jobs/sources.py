@@ -18,7 +18,7 @@ from duomo.data.rows import numbered_rows, read_csv
 from duomo.errors import BadInput, DuomoError, InputMissing, InputUnreadable
 from duomo.inputs.image import Image
 from duomo.inputs.limits import limits
-from duomo.inputs.source import is_url, open_source, path_of
+from duomo.inputs.source import is_hidden, is_url, open_source, path_of
 from duomo.inputs.text import Text
 
 _RECORDS = {
@@ -181,12 +181,12 @@ class Sources:
         found = False
         refused: list[OSError] = []
         for root, folders, files in os.walk(folder, onerror=refused.append):
-            folders[:] = sorted(each for each in folders if not each.startswith(".")) if self.recursive else []
+            folders[:] = sorted(each for each in folders if not is_hidden(each)) if self.recursive else []
             for file in sorted(files):
                 fits = any(fnmatch.fnmatch(file, pattern) for pattern in self.patterns)
                 if not self.patterns:
                     fits = file.lower().endswith(self.suffixes)
-                if fits and not file.startswith("."):
+                if fits and not is_hidden(file):
                     found = True
                     path = os.path.join(root, file)
                     yield from self._from_file(path, self._kind(path))

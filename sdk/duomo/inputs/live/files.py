@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from duomo.errors import InputMissing, InputUnreadable
 from duomo.inputs.live.reader import Arrival, Reader
-from duomo.inputs.source import check_file
+from duomo.inputs.source import check_file, is_hidden
 
 LOOK_S = 0.1
 """How often a file or folder is looked at."""
@@ -167,7 +167,7 @@ class Folder(Reader):
         found = []
         for entry in os.scandir(self.path):
             name = entry.name.lower()
-            if name.startswith(".") or name.endswith(PARTIAL) or (self.suffixes and not name.endswith(self.suffixes)):
+            if is_hidden(name) or name.endswith(PARTIAL) or (self.suffixes and not name.endswith(self.suffixes)):
                 continue
             try:
                 if entry.is_file():
