@@ -109,12 +109,13 @@ class TokenClassification(Encoder[Text, Entities]):
 
 def mark_of(tokenizer: Tokenizer) -> str | None:
     """What later pieces of a word begin with, "##" for WordPiece; elsewhere they have no mark, and "##" may be text."""
-    return getattr(tokenizer.model, "continuing_subword_prefix", None) or None
+    mark: str | None = getattr(tokenizer.model, "continuing_subword_prefix", None)
+    return mark or None
 
 
 def is_later_piece(text: str, encoding: Encoding, at: int, mark: str | None) -> bool:
     """Whether a token of `text` is a later piece of a word."""
-    return encoding.tokens[at].startswith(mark) if mark else is_within_word(text, encoding.offsets[at][0])
+    return bool(encoding.tokens[at].startswith(mark)) if mark else is_within_word(text, encoding.offsets[at][0])
 
 
 def join(tokens: Sequence[Token]) -> list[list[Token]]:
@@ -144,7 +145,7 @@ def split_tag(tag: str, tags: Collection[str]) -> tuple[str, str]:
     What looks like a prefix in a label such as ``E-MAIL`` is none: among the `tags` are no B-MAIL and I-MAIL.
     """
     prefix, dash, label = tag.partition("-")
-    is_prefix = dash and (prefix in ("B", "I") or (prefix in ("E", "L", "S", "U") and _is_begun(label, tags)))
+    is_prefix = bool(dash) and (prefix in ("B", "I") or (prefix in ("E", "L", "S", "U") and _is_begun(label, tags)))
     return (prefix, label) if is_prefix else ("", tag)
 
 

@@ -199,7 +199,8 @@ def test_masks_of_things_are_those_of_the_pipeline(
 class Said(dict[str, Any]):
     """What a network says, by its names."""
 
-    __getattr__ = dict.__getitem__
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
 
 
 @pytest.mark.parametrize("make", [tiny.mask_former, tiny.mask2_former, tiny.eomt, tiny_more.rf_detr_of_masks])

@@ -40,7 +40,9 @@ def test_boxes_and_scores_are_those_of_the_processor(make: Callable[[Path], Path
         for result in (outcome.unwrap(), runner(photo, **options)):
             assert [box.score for box in result.boxes] == pytest.approx(scores.tolist(), abs=1e-4)
             boxes = [[box.xmin, box.ymin, box.xmax, box.ymax] for box in result.boxes]
-            np.testing.assert_allclose(boxes, expected["boxes"][order].numpy(), atol=2e-2)
+            edges = torch.tensor([photo.shape[1], photo.shape[0]] * 2)
+            inside = torch.minimum(expected["boxes"][order].clamp(min=0), edges)
+            np.testing.assert_allclose(boxes, inside.numpy(), atol=2e-2)
             assert {box.label for box in result.boxes} <= set(LABELS)
         seen |= {box.label for box in result.boxes}
         # [CLS] a ball . the red face . sky . [SEP]
