@@ -30,12 +30,12 @@ _OURS = re.compile(
     | \blimits[.\]]
     | (?<!\S)--[a-z]
     | \#page=
-    | \b(?:pass|name|check)\ (?:a|the|its)\ (?:path|file|folder|permissions)\b
+    | \bpath(?:s|lib)?\b | \bURL\b | \ba\ str\b | \b(?:name|check)\ (?:a|the|its)\ (?:file|folder|permissions)\b
     """,
     re.VERBOSE,
 )
 _BRACKET = re.compile(r"\s+\((?:-|duomo|pip|pandas|in Python)(?:[^()]|\([^()]*\))*\)")
-_BETWEEN = re.compile(r"(; |,? or: |, or )")
+_BETWEEN = re.compile(r"(; or |; |,? or: |, or )")
 _OPERATORS = (
     errors.WeightsProblem, errors.PluginProblem, errors.RequirementMissing, errors.DeviceUnavailable, errors.DoesNotFit,
     errors.BadOutput, errors.WorkerLost, errors.SystemicError, errors.ArtifactProblem, errors.AuditProblem,

@@ -14,6 +14,7 @@ ONE = "/v1/tasks/text-classification"
 REPORT = "report it to the plugin's author, or to who runs the server"
 LOCAL = re.compile(
     r"duomo[ .]|pip install|\w\(|(?<!\S)--?[a-z]|pandas|numpy|PIL|[Pp]ython|executor=|device=|model=|dtype=|limits\."
+    r"|\bpath|\ba str\b|\bURL\b"
 )
 """What a client can do nothing with."""
 TOOLS = re.compile("ffmpeg|iconv|tiffcp|qpdf|arecord")
@@ -27,6 +28,8 @@ TOOLS = re.compile("ffmpeg|iconv|tiffcp|qpdf|arecord")
         (BadInput, "leave its row out (pandas: frame.dropna())", "leave its row out"),
         (BadInput, "write [1, 2], or name the field: map(rows, key='x')  (--field x)", "write [1, 2]"),
         (BadInput, "numpy.nan_to_num(samples)", "send another: GET /openapi.json says what is taken"),
+        (BadInput, "leave it out; or pass a str, UTF-8 bytes, a pathlib.Path or a file object", "leave it out"),
+        (BadInput, 'pass {"image": path, URL, bytes}', "send another: GET /openapi.json says what is taken"),
         (BadInput, "check the path", "send another: GET /openapi.json says what is taken"),
         (BadInput, '{"text": "a cat"} or {"image": "cat.jpg"}', '{"text": "a cat"} or {"image": "cat.jpg"}'),
         (BadInput, "convert it: ffmpeg -i IN --opt OUT", "convert it: ffmpeg -i IN --opt OUT"),
@@ -63,6 +66,13 @@ def test_every_door_advises_what_a_client_can_do(serve):
     with client.websocket_connect("/v1/live/text-classification", headers={"host": "localhost"}) as socket:
         socket.send_json({"input": "poison"})
         assert socket.receive_json()["error"]["fix"] == REPORT
+
+
+@pytest.mark.parametrize("value", [None, 5, True, [], {}, {"text": None}, ["a", None]])
+def test_values_that_are_no_input_are_answered_in_the_words_of_json(serve, value):
+    fix = serve().post(ONE, json={"input": value}).json()["error"]["fix"]
+    assert fix
+    assert not LOCAL.search(fix)
 
 
 def test_the_operator_is_told_the_command(serve):
