@@ -13,7 +13,7 @@ from duomo.adapters import Adapter, Finding, FoldReport, Record, Report, SplitPo
 from duomo.errors import BadInput, DuomoError, GuardRefused
 from duomo_retail.coverage import calibrate
 from duomo_retail.panel import Clean, usable
-from duomo_retail.predicting import Settings, predict, spread
+from duomo_retail.predicting import Settings, predict, spreads
 from duomo_retail.records import DemandSeries
 
 Array = NDArray[np.float64]
@@ -135,8 +135,8 @@ def judge(whole: Sequence[Clean], past: Sequence[Clean], settings: Settings) -> 
         calibration = calibrate(past, settings)
     except GuardRefused:
         return metrics
-    spreads = [spread(s, settings.season(s.axis.step), p) for s, p in zip(past, points, strict=True)]
-    rows = np.stack([calibration.quantiles(*each) for each in zip(past, points, spreads, strict=True)])
+    units = spreads(past, [settings.season(each.axis.step) for each in past], list(points))
+    rows = np.stack([calibration.quantiles(*each) for each in zip(past, points, units, strict=True)])
     return metrics | _of_quantiles(rows, actual, known, demand, settings.levels)
 
 

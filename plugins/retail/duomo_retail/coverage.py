@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from duomo.adapters import Artifact, FittedOn
 from duomo.errors import GuardRefused
 from duomo_retail.panel import Clean
-from duomo_retail.predicting import Settings, predict, spread
+from duomo_retail.predicting import Settings, predict, spreads
 
 Array = NDArray[np.float64]
 WANTED = 3000
@@ -118,11 +118,11 @@ def _origins(series: Sequence[Clean], settings: Settings) -> list[_Origin]:
             break
         cut = [each.before(len(each.values) - back) for each in usable]
         forecasts = predict(cut, settings)
+        scales = spreads(cut, [settings.season(each.axis.step) for each in cut], forecasts)
         rows, sums = [], []
-        for whole, past, forecast in zip(usable, cut, forecasts, strict=True):
+        for whole, past, forecast, scale in zip(usable, cut, forecasts, scales, strict=True):
             n = len(past.values)
             actual = np.where(whole.known, whole.values, np.nan)[n : n + horizon]
-            scale = spread(past, settings.season(past.axis.step), forecast)
             rows.append((actual - forecast) / scale)
             sums.append(np.cumsum(actual - forecast) / scale)
         out.append(_Origin(back, np.array(rows), np.array(sums)))

@@ -28,7 +28,7 @@ def ensemble(y: Array, horizon: int) -> Array:
 
 def simple_smoothing(y: Array, horizon: int) -> Array:
     """A level without trend."""
-    return fit(y, FAMILY[0], horizon)[0]
+    return fit(y, FAMILY[0], horizon)
 
 
 def naive(y: Array, horizon: int) -> Array:

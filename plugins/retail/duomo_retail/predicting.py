@@ -78,11 +78,27 @@ def spread(series: Clean, season: int, point: Array) -> float:
     stock by either deviation alone costs more (`docs/retail.md`). Both are in the series' own unit: a series in
     another unit has the same intervals in that unit, whatever else is in its panel.
     """
-    usual = float(np.abs(series.values).mean())
-    if usual == 0:
-        return 1.0
-    adjusted = adjust(series.values[None], season, 1).values[0]
-    own: float = _smoothing_error(adjusted) * usual / (float(np.abs(adjusted).mean()) or 1.0)
+    return spreads([series], [season], [point])[0]
+
+
+def spreads(series: Sequence[Clean], seasons: Sequence[int], points: Sequence[Array]) -> list[float]:
+    """The `spread` of each series; those of equal length and season go together."""
+    out = [1.0] * len(series)
+    alike: dict[tuple[int, int], list[int]] = {}
+    for at, (each, season) in enumerate(zip(series, seasons, strict=True)):
+        alike.setdefault((len(each.values), season), []).append(at)
+    for (_, season), places in alike.items():
+        values = np.stack([series[at].values for at in places])
+        adjusted = adjust(values, season, 1).values
+        rows = zip(places, np.abs(values).mean(axis=1), np.abs(adjusted).mean(axis=1), _smoothing_errors(adjusted),
+                   strict=True)  # fmt: skip
+        for at, usual, calm, error in rows:
+            if usual:
+                out[at] = _spread(series[at], float(usual), float(error * usual / (calm or 1.0)), points[at])
+    return out
+
+
+def _spread(series: Clean, usual: float, own: float, point: Array) -> float:
     level = max(float(np.mean(point)), usual / 10)
     return math.sqrt(max(own, usual / 1000) * math.hypot(math.sqrt(level * _piece(series, usual)), level / 10))
 
@@ -92,13 +108,14 @@ def _piece(series: Clean, otherwise: float) -> float:
     return float(np.diff(np.unique(series.sold[series.known])).min(initial=otherwise))
 
 
-def _smoothing_error(values: Array) -> float:
-    """Mean absolute one-step error of simple smoothing by 0.3."""
-    level, errors = float(values[:3].mean()), []
-    for value in values.tolist():
-        errors.append(abs(value - level))
-        level += 0.3 * (value - level)
-    return float(np.mean(errors[3:]))
+def _smoothing_errors(values: Array) -> Array:
+    """Mean absolute one-step errors of simple smoothing by 0.3, (S, n) values to (S,)."""
+    level, errors = values[:, :3].mean(axis=1), np.empty_like(values)
+    for at, column in enumerate(values.T):
+        errors[:, at] = column - level
+        level = level + 0.3 * errors[:, at]
+    found: Array = np.abs(errors[:, 3:]).mean(axis=1)
+    return found
 
 
 def _by_method(values: list[Array], season: int, settings: Settings) -> list[Array]:

@@ -141,24 +141,24 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
         return Uncalibrated(value=float(scores[best[0]]), method="cosine + words") if len(best) else None
 
     def explain(self, case: Case[ShopperQuery]) -> Sequence[Reason]:
-        best = case.raw[0]
-        found = self._matched(case, int(best[0])) if len(best) else []
+        best, query = case.raw[0], case.record.payload
+        found = self._matched(query, words(query.text), int(best[0])) if len(best) else []
         return [Reason(code="MATCHED", text="the first hit matched on " + ", ".join(found))] if found else []
 
     def result(self, case: Case[ShopperQuery]) -> SearchHits:
-        index = self.index
+        index, query = self.index, case.record.payload
         best, cosines, scores, searched = case.raw
+        asked = words(query.text)
         hits = [
             SearchHit(
                 product_id=index.ids[row],
                 score=float(scores[row]),
                 cosine=float(cosines[row]),
-                matched_on=self._matched(case, row),
+                matched_on=self._matched(query, asked, row),
                 facets=index.facets[row],
             )
             for row in best.tolist()
         ]
-        query = case.record.payload
         return SearchHits(query=query.text or query.image, hits=hits, searched=searched)
 
     @classmethod
@@ -236,9 +236,9 @@ class ProductSearch(Adapter[ShopperQuery, SearchHits]):
         meta = self.runner.meta
         return f"{meta.model}@{meta.revision}".rstrip("@")
 
-    def _matched(self, case: Case[ShopperQuery], row: int) -> list[str]:
-        found = self.index.lexicon.matched(words(case.record.payload.text), row)
-        by_picture = bool(case.record.payload.image) and self.index.pictured[row]
+    def _matched(self, query: ShopperQuery, asked: Sequence[str], row: int) -> list[str]:
+        found = self.index.lexicon.matched(asked, row)
+        by_picture = bool(query.image) and self.index.pictured[row]
         return found + (["picture"] if by_picture else []) or ["meaning"]
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 CHUNK = 128
-"""Series fitted at once: the arrays of a grid stay in the processor's cache."""
+"""Series fitted at once: the arrays of all grids, on the values and on their logs, stay in the processor's cache."""
 ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 BETAS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4)
 """Shares of the level's own smoothing: the trend moves more slowly than the level."""
@@ -43,6 +43,15 @@ def _grid(alphas: tuple[float, ...], betas: tuple[float, ...], phis: tuple[float
 
 FAMILY = (_grid(ALPHAS, (0.0,), (0.0,), 3), _grid(ALPHAS, BETAS, (1.0,), 5), _grid(ALPHAS, BETAS, PHIS, 6))
 """Simple smoothing, Holt's linear trend, damped trend."""
+TOGETHER = Grid(
+    np.concatenate([grid.alpha for grid in FAMILY]),
+    np.concatenate([grid.gain for grid in FAMILY]),
+    np.concatenate([grid.phi for grid in FAMILY]),
+    num_parameters=0,
+)
+"""The candidates of all three: a search goes through a series step by step, and once is enough."""
+PARTS = tuple(itertools.pairwise(itertools.accumulate((len(grid.alpha) for grid in FAMILY), initial=0)))
+"""Where each model's candidates begin and end in `TOGETHER`."""
 
 
 def smooth(y: Array, horizon: int) -> Array:
@@ -59,38 +68,36 @@ def smooth(y: Array, horizon: int) -> Array:
 
 
 def _smooth(y: Array, horizon: int) -> Array:
-    forecasts, criteria = _candidates(y, horizon)
     positive = np.all(y > 0, axis=1)
-    logs = np.log(np.where(positive[:, None], y, 1.0))
-    log_forecasts, log_criteria = _candidates(logs, horizon)
-    # The density of y, not of log y, is what the two must be compared by; a series with a zero has no logs.
-    log_criteria = np.where(positive, log_criteria + 2 * logs.sum(axis=1), np.inf)
-    forecasts = np.concatenate([forecasts, np.exp(np.clip(log_forecasts, -30, 30))])
-    criteria = np.concatenate([criteria, log_criteria])
+    logs = np.log(y[positive])
+    both, count = np.concatenate([y, logs]), len(y)
+    sse, level, trend = _search(both, TOGETHER)
+    best = np.stack([start + sse[start:end].argmin(axis=0) for start, end in PARTS])
+    found, squares = _ahead(both, TOGETHER, best, level, trend, horizon), np.take_along_axis(sse, best, axis=0)
+    k, n = np.array([grid.num_parameters for grid in FAMILY])[:, None], y.shape[1]
+    criteria = n * np.log(squares / n) + 2 * k + 2 * k * (k + 1) / np.maximum(n - k - 1, 1)
+    # A series with a zero has no logs: those models get no weight.
+    forecasts, on_logs = np.zeros((2, *found[:, :count].shape)), np.full((len(FAMILY), count), np.inf)
+    forecasts[0], forecasts[1][:, positive] = found[:, :count], np.exp(np.clip(found[:, count:], -30, 30))
+    # The density of y, not of log y, is what the two must be compared by.
+    on_logs[:, positive] = criteria[:, count:] + 2 * logs.sum(axis=1)
+    criteria = np.concatenate([criteria[:, :count], on_logs])
     weights = np.exp(-0.5 * (criteria - criteria.min(axis=0)))
     weights /= weights.sum(axis=0)
-    return np.asarray((weights[:, :, None] * forecasts).sum(axis=0))
+    return np.asarray((weights[:, :, None] * np.concatenate(forecasts)).sum(axis=0))
 
 
-def _candidates(y: Array, horizon: int) -> tuple[Array, Array]:
-    """Each model of the family at its best point: forecasts (models, S, horizon) and AICc (models, S)."""
-    n = y.shape[1]
-    forecasts, criteria = [], []
-    for grid in FAMILY:
-        forecast, sse = fit(y, grid, horizon)
-        k = grid.num_parameters
-        forecasts.append(forecast)
-        criteria.append(n * np.log(sse / n) + 2 * k + 2 * k * (k + 1) / max(n - k - 1, 1))
-    return np.stack(forecasts), np.stack(criteria)
-
-
-def fit(y: Array, grid: Grid, horizon: int) -> tuple[Array, Array]:
-    """The grid's best point for each series: forecasts (S, horizon) and the sum of squared one-step errors (S,)."""
+def fit(y: Array, grid: Grid, horizon: int) -> Array:
+    """Forecasts (S, horizon) of the grid's best point for each series."""
     sse, level, trend = _search(y, grid)
-    best = sse.argmin(axis=0)
-    rows = np.arange(len(y))
-    alpha, gain, phi = grid.alpha[best], grid.gain[best], grid.phi[best]
-    level, trend = level[best, rows], trend[best, rows]
+    found: Array = _ahead(y, grid, sse.argmin(axis=0)[None], level, trend, horizon)[0]
+    return found
+
+
+def _ahead(y: Array, grid: Grid, best: NDArray[np.intp], level: Array, trend: Array, horizon: int) -> Array:
+    """Forecasts of the grid points `best` (M, S) from their initial states, (M, S, horizon)."""
+    alpha, gain, phi = (each[best] for each in grid[:3])
+    level, trend = (np.take_along_axis(each, best, axis=0) for each in (level, trend))
     for column in y.T:
         error = column - level - phi * trend
         level, trend = level + phi * trend + alpha * error, phi * trend + gain * error
@@ -98,7 +105,7 @@ def fit(y: Array, grid: Grid, horizon: int) -> tuple[Array, Array]:
     for _ in range(horizon):
         level, trend = level + phi * trend, phi * trend
         steps.append(level)
-    return np.stack(steps, axis=1), sse[best, rows]
+    return np.stack(steps, axis=2)
 
 
 def _search(y: Array, grid: Grid) -> tuple[Array, Array, Array]:
@@ -108,22 +115,25 @@ def _search(y: Array, grid: Grid) -> tuple[Array, Array, Array]:
     depend on the series.
     """
     alpha, gain, phi = (each[:, None] for each in grid[:3])
-    level, trend, ee, e_level, e_trend = (np.zeros((len(alpha), len(y))) for _ in range(5))
+    level, trend, error, spare, ee, e_level, e_trend = (np.zeros((len(alpha), len(y))) for _ in range(7))
     unit = np.zeros((len(alpha), 2, 2))
     """Level and trend (second axis) after a unit level, and after a unit trend (third axis)."""
     unit[:, 0, 0] = unit[:, 1, 1] = 1.0
     ll, lt, tt = (np.zeros((len(alpha), 1)) for _ in range(3))
     for column in y.T:
-        error = column - level - phi * trend
+        trend *= phi
+        level += trend
+        np.subtract(column, level, out=error)
         response = unit[:, 0] + phi * unit[:, 1]
         by_level, by_trend = response[:, :1], response[:, 1:]
-        ee += error * error
-        e_level += error * by_level
-        e_trend += error * by_trend
+        # In place: new arrays at each step would take longer than what is computed.
+        for sums, factor in ((ee, error), (e_level, by_level), (e_trend, by_trend)):
+            sums += np.multiply(error, factor, out=spare)
         ll += by_level * by_level
         lt += by_level * by_trend
         tt += by_trend * by_trend
-        level, trend = level + phi * trend + alpha * error, phi * trend + gain * error
+        level += np.multiply(error, alpha, out=spare)
+        trend += np.multiply(error, gain, out=spare)
         unit = np.stack([(1 - alpha) * response, phi * unit[:, 1] - gain * response], axis=1)
     # A little ridge: without a trend, the second column is all zeros.
     ridge = 1e-9 * (ll + tt)

@@ -61,9 +61,7 @@ def test_written_queries_find_what_a_shopper_means(empty: Any) -> None:
     written = data.queries("test")
     assert len(written) >= 100
     ranks = []
-    for (_, relevant), outcome in zip(
-        written, search.map([{"text": q, "top_k": 1000} for q, _ in written]), strict=True
-    ):
+    for (_, relevant), outcome in zip(written, search.map([{"text": q, "top_k": 20} for q, _ in written]), strict=True):
         hits = [products[int(each.product_id)] for each in outcome.unwrap().payload.hits]
         good = (n for n, each in enumerate(hits, 1) if data.answers(relevant, each.category[0], each.name))
         ranks.append(1 / next(good, np.inf))
