@@ -218,7 +218,8 @@ def statement(*lines: tuple[str, str]) -> Any:
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
-    page = Image.new("RGB", (480, 20 + 40 * len(lines)), "white")
+    # As high as wide at least: a reader enlarges a strip until its lower side is long enough.
+    page = Image.new("RGB", (480, max(480, 20 + 40 * len(lines))), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(22)
     for i, (label, amount) in enumerate(lines):
         draw.text((20, 15 + 40 * i), label, fill="black", font=font)

@@ -124,8 +124,8 @@ def pages() -> list[Array]:
 
     pages = []
     for lines in (["Hello, world"], ["INVOICE 2026", "Total: 99.50"]):
-        # Readers enlarge a strip until its lower side is long enough: paper below costs less than none.
-        canvas = Canvas.new("RGB", (420, 60 * len(lines) + 140), "white")
+        # Readers enlarge a page until its lower side is long enough: a square with paper below is the cheapest.
+        canvas = Canvas.new("RGB", (420, 420), "white")
         pen = ImageDraw.Draw(canvas)
         for row, line in enumerate(lines):
             pen.text((16, 60 * row + 16), line, fill="black", font=ImageFont.load_default(size=32))

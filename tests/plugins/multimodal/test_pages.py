@@ -54,7 +54,7 @@ class TestLayout:
 
         drawn = []
         for text in ("Dear Ada", "Invoice 42\nThe total is 100", ""):
-            page = PIL.Image.new("RGB", (320, 160), "white")
+            page = PIL.Image.new("RGB", (320, 320), "white")
             ImageDraw.Draw(page).text((20, 30), text, fill="black", font=ImageFont.load_default(30))
             drawn.append(page)
         return drawn
@@ -102,7 +102,7 @@ class TestLayout:
     def test_of_a_long_page_the_beginning_is_read_and_meta_says_so(self, runner: Any) -> None:
         from PIL import ImageDraw, ImageFont
 
-        page = PIL.Image.new("RGB", (900, 160), "white")
+        page = PIL.Image.new("RGB", (900, 700), "white")
         words = "The quick brown fox jumps over the lazy dog again"
         ImageDraw.Draw(page).text((20, 30), words, fill="black", font=ImageFont.load_default(30))
         [outcome] = runner.map([page])
