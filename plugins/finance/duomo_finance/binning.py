@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -72,21 +73,29 @@ class Bins(pydantic.BaseModel):
     rising: bool = False
     """For a number: whether a larger value is the better one."""
 
-    @property
+    @functools.cached_property
     def woe(self) -> Vector:
         """Weights of evidence, (bins,)."""
         return np.array([each.woe for each in self.bins])
+
+    @functools.cached_property
+    def _cuts(self) -> Vector:
+        """Of a number: the upper ends of all bins but the last."""
+        return np.array([each.high for each in self.bins[:-2]], dtype=np.float64)
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        """Of a category: the bin of each level."""
+        return {level: i for i, each in enumerate(self.bins[:-1]) for level in each.levels}
 
     def index(self, values: Sequence[Any]) -> NDArray[np.intp]:
         """In which bin each value falls, (values,)."""
         last = len(self.bins) - 1
         if self.numeric:
             x = np.asarray(values, dtype=np.float64)
-            cuts = np.array([each.high for each in self.bins[:-2]], dtype=np.float64)
-            return np.where(np.isnan(x), last, np.searchsorted(cuts, x, side="left"))
-        where = {level: i for i, each in enumerate(self.bins[:-1]) for level in each.levels}
-        other = where.get(OTHER, last)
-        return np.array([last if value is None else where.get(value, other) for value in values], dtype=np.intp)
+            return np.where(np.isnan(x), last, np.searchsorted(self._cuts, x, side="left"))
+        other = self._places.get(OTHER, last)
+        return np.array([last if value is None else self._places.get(value, other) for value in values], dtype=np.intp)
 
     def knows(self, level: str) -> bool:
         """Whether a level was seen when the bins were made."""

@@ -54,9 +54,9 @@ def test_the_german_scorecard_holds_with_sex_age_and_foreign_worker_blocked(germ
 
 
 @pytest.mark.slow
-def test_lending_club_is_calibrated_for_a_buyer_of_loans_who_sees_their_rate(lending_rows):
+def test_half_of_lending_club_is_calibrated_for_a_buyer_of_loans_who_sees_their_rate(lending_rows):
     seen = (Field(name="int_rate", known="application"), Field(name="sub_grade", kind="category", known="application"))
-    made, found = cross_validated(lending_rows, "Class", "bad", known=seen)
+    made, found = cross_validated(lending_rows[::2], "Class", "bad", known=seen)
     assert {each.field for each in found if each.code == "LEAK.TARGET"} == {"int_rate", "sub_grade"}
     assert made.metrics["brier"] <= 0.0485
     assert abs(made.metrics["mean_pd"] - made.metrics["observed"]) <= 0.005
