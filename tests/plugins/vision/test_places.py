@@ -157,8 +157,8 @@ def test_masks_of_everything_are_those_of_the_pipeline(folder: Any, make: Make) 
     runner = duomo.load("mask-generation", f"dir:{folder(make)}", device="cpu")
     bare = pipeline("mask-generation", str(folder(make)), device="cpu")
     kept = 0
-    loose: Any = {"pred_iou_thresh": 0.01, "stability_score_thresh": 0.2, "points_per_crop": 9, "points_per_batch": 64}
-    options: Any = {"threshold": 0.01, "stability": 0.2, "points_per_side": 9}
+    loose: Any = {"pred_iou_thresh": 0.01, "stability_score_thresh": 0.2, "points_per_crop": 5, "points_per_batch": 64}
+    options: Any = {"threshold": 0.01, "stability": 0.2, "points_per_side": 5}
     outcomes = runner.map(pictures(), batch_size=3, **options)
     for photo, outcome in zip(pictures(), outcomes, strict=True):
         expected = bare(pil(photo), **loose)

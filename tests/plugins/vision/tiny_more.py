@@ -90,11 +90,11 @@ def perceiver_learned() -> tuple[Any, Any]:
 
 
 def perceiver_fourier() -> tuple[Any, Any]:
-    return perceiver("Fourier", 224)
+    return perceiver("Fourier", 48)
 
 
 def perceiver_conv() -> tuple[Any, Any]:
-    return perceiver("ConvProcessing", 224)
+    return perceiver("ConvProcessing", 48)
 
 
 CLASSIFIERS = [deit_with_teacher, levit_with_teacher, perceiver_learned, perceiver_fourier, perceiver_conv]
