@@ -24,6 +24,10 @@ os.environ["DUOMO_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["DUOMO_CONFIG"] = os.devnull
 os.environ.setdefault("DUOMO_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "duomo"))
 
+# One file runs on each core: threads of libraries that wait for one another would spin in the time of the other files
+# (boosting took three times its CPU, and more of the clock).
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 LIBC = ctypes.CDLL(None) if os.name == "posix" else None
 
 # A busy machine is no failure, and the same examples everywhere make one that fails repeatable.
