@@ -1,16 +1,19 @@
-"""Decode damaged files, one after another, in a process that may die of it: ``python mutate.py FORMAT COUNT STATE``.
+"""Decode damaged files, one after another, in a process that may die of it: a fork for each format asked for on stdin.
 
 Every file is a good one with a few bytes changed, cut or doubled, by a seed; every other PNG and OGG has its checksums
-made right again, or its decoder would look no further. What goes wrong is written as JSON on stdout; the seed of the
-file at hand is kept in STATE, so that a crash can be traced.
+made right again, or its decoder would look no further. What goes wrong is written as JSON into "found", what decoders
+say into "remarks"; the seed of the file at hand is kept in "state", so that a crash can be traced.
 """
 
+import gc
 import io
 import itertools
 import json
+import os
 import resource
 import sys
 import tempfile
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +21,9 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import torch._dynamo  # noqa: F401 - once, for all forks
+import torchaudio.functional  # noqa: F401 - once, for all forks
+import transformers.modeling_utils  # noqa: F401 - once, for all forks
 
 from duomo.data.rows import read_rows
 from duomo.errors import DuomoError
@@ -25,7 +31,8 @@ from duomo.inputs import Audio, Image
 from duomo.inputs.frames import VideoReader
 
 MEMORY = 6 * 1024**3
-"""Bytes of address space; beyond them an allocation fails, and MemoryError is no error of an item."""
+"""Bytes of address space beside that of libraries; beyond them an allocation fails, and MemoryError is no error of an
+item."""
 
 
 def images(format: str) -> list[bytes]:
@@ -473,7 +480,8 @@ KINDS: list[tuple[tuple[str, ...], Callable[[str], list[bytes]], Callable[[bytes
 
 
 def main(format: str, count: int, state: Path) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    most = MEMORY + int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     make, read = next((make, read) for formats, make, read in KINDS if format in formats)
     files = make(format)
     for data in files:
@@ -499,5 +507,22 @@ def main(format: str, count: int, state: Path) -> None:
     print(json.dumps({"refused": refused, "wrong": wrong[:20], "grown_mib": grown}))
 
 
+def serve() -> None:
+    """Answer each line of stdin with the exit code of its fork: what takes long to import is imported once."""
+    gc.freeze()  # a search for garbage in a fork would copy all pages
+    for line in sys.stdin:
+        asked = json.loads(line)
+        child = os.fork()
+        if not child:
+            warnings.simplefilter("error")
+            os.environ.update(asked["environment"])
+            for number, name in ((1, "found"), (2, "remarks")):
+                os.dup2(os.open(asked[name], os.O_WRONLY | os.O_CREAT), number)
+            main(asked["format"], asked["count"], Path(asked["state"]))
+            sys.stdout.flush()
+            os._exit(0)  # to take all modules apart takes longer than the files
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    serve()
