@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import datetime as dt
+from typing import Annotated, Literal
 
 import pydantic
 
 from duomo.adapters import Inputs
+
+
+def _written(when: object) -> object:
+    """A date of Python, NumPy or pandas as ISO text; everything else as it is."""
+    if isinstance(when, dt.date):
+        return when.isoformat()
+    return str(when) if type(when).__name__ in ("datetime64", "Period") else when
+
+
+Written = pydantic.BeforeValidator(_written)
 
 
 class DemandSeries(Inputs):
@@ -16,7 +27,7 @@ class DemandSeries(Inputs):
     """
 
     unique_id: str
-    ds: list[str | int]
+    ds: list[Annotated[str | int, Written]]
     """ISO dates, or numbers that count periods."""
     y: list[float | None]
     """Units sold."""
@@ -88,7 +99,7 @@ class Customer(Inputs):
     """What one customer bought, one entry a purchase, in any order."""
 
     customer_id: str
-    dates: list[str]
+    dates: list[Annotated[str, Written]]
     amounts: list[float]
     currency: list[str | None] = pydantic.Field(default_factory=list)
 
@@ -98,7 +109,7 @@ class History(Inputs):
 
     user_id: str
     items: list[str]
-    times: list[float | str] = pydantic.Field(default_factory=list)
+    times: list[Annotated[float | str, Written]] = pydantic.Field(default_factory=list)
 
 
 class ShopperQuery(Inputs):

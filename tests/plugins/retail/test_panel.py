@@ -1,10 +1,12 @@
 """A panel as shops have them: every kind of disorder is named, and costs no other series its forecast."""
 
+import datetime as dt
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from duomo.errors import BadInput
@@ -33,6 +35,14 @@ def test_an_unsorted_panel_is_sorted_and_says_so() -> None:
     found = DemandForecast()(series(ds=DAYS[::-1], y=SALES[::-1]))
     assert "sorted" in next(each.text for each in found.findings if each.code == "INPUT.UNSORTED")
     assert found.payload.steps == DemandForecast()(series()).payload.steps
+
+
+@pytest.mark.parametrize(
+    "of", [dt.date.fromisoformat, dt.datetime.fromisoformat, pd.Timestamp, np.datetime64, pd.Period]
+)
+def test_periods_may_be_dates_of_python_numpy_and_pandas(of: Any) -> None:
+    made = DemandSeries.model_validate(series(ds=[of(each) for each in DAYS]))
+    assert clean(made)[0].axis == clean(DemandSeries.model_validate(series()))[0].axis
 
 
 def test_a_gap_is_unknown_demand_and_not_zero() -> None:
