@@ -63,6 +63,10 @@ CURRENCIES = frozenset(
 MWH and BBL are three capitals and no money."""
 
 
+ENDINGS = (".xml", ".xbrl", ".xhtml", ".html", ".htm")
+"""Of files that may be filings; the SEC's inline ones end in .htm."""
+
+
 class DocField(Result):
     """One figure or text."""
 
@@ -108,10 +112,10 @@ class DocumentFields(Adapter[bytes, FilingFields]):
     batch_size = 1
 
     def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
-        """A file is one filing; of a folder, each ``.xml``, ``.xbrl``, ``.xhtml`` and ``.html``."""
+        """A file is one filing; of a folder, each whose name ends as one of `ENDINGS`, in letters of any size."""
         path = Path(source)
         if path.is_dir():
-            found = (each for each in path.iterdir() if each.suffix.lower() in (".xml", ".xbrl", ".xhtml", ".html"))
+            found = (each for each in path.iterdir() if each.suffix.lower() in ENDINGS)
             yield from sorted(each for each in found if not is_hidden(each.name))
         else:
             yield path
@@ -235,6 +239,9 @@ def _differ(one: Fact, other: Fact) -> bool:
 
 
 def _field(fact: Fact) -> DocField:
+    members: dict[str, str] = {}
+    for name, member in fact.context.dimensions:  # two of one name are both said
+        members[name] = f"{members[name]}, {member}" if name in members else member
     return DocField(
         name=fact.name,
         value=fact.value,
@@ -244,5 +251,5 @@ def _field(fact: Fact) -> DocField:
         end=fact.context.end,
         decimals=fact.decimals,
         entity=fact.context.entity,
-        dimensions=dict(fact.context.dimensions),
+        dimensions=members,
     )

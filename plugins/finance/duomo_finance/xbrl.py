@@ -202,9 +202,8 @@ class _Reader:
             self._find("UNITS.MISSING", f"'{name}' is a number without a unit", name,
                        "add the unitRef; the fact was left out")  # fmt: skip
             return None
-        return Fact(
-            name, space, text, number, unit, _decimals(each, number), context, _is_nil(each), each.get(XML_LANG, "")
-        )
+        language = "" if unit else each.get(XML_LANG, "")
+        return Fact(name, space, text, number, unit, _decimals(each, number), context, _is_nil(each), language)
 
     def _decimal(self, text: str, name: str, form: str) -> Decimal | None:
         try:
@@ -233,19 +232,19 @@ def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
     def tag(name: str) -> str:
         return "{" + name if "}" in name else name
 
-    depth = 0
+    languages = [""]
+    """Of the elements that are open: each has that of the one around it, unless it names its own."""
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > MAX_DEPTH:
+        if len(languages) > MAX_DEPTH:
             raise InputUnreadable(f"the filing nests more than {MAX_DEPTH} elements", why="no page does",
                                   fix="pass the instance document as it was filed")  # fmt: skip
-        builder.start(tag(name), {tag(key): value for key, value in attributes.items()})
+        given = {tag(key): value for key, value in attributes.items()}
+        languages.append(given.setdefault(XML_LANG, languages[-1]))
+        builder.start(tag(name), given)
 
     def end(name: str) -> None:
-        nonlocal depth
-        depth -= 1
+        languages.pop()
         builder.end(tag(name))
 
     def declare(*_: object) -> None:

@@ -265,6 +265,33 @@ def test_a_segment_that_is_not_a_dimension_qualifies_its_facts(holder):
     assert result.payload.checks == [], "sums of a part are not those of the company"
 
 
+def test_two_members_of_one_name_are_both_said():
+    member = '<xbrldi:explicitMember dimension="own:RegionAxis">own:EastMember</xbrldi:explicitMember>'
+    context = CONTEXTS.replace("</xbrli:segment>", f"{member}</xbrli:segment>")
+    fact = '<us:Assets contextRef="north" unitRef="usd" decimals="0">1</us:Assets>'
+    found, _ = fields(f"<xbrli:xbrl {HEAD}>{context}{fact}</xbrli:xbrl>")
+    assert found["Assets"].dimensions == {"RegionAxis": "EastMember, NorthMember"}
+
+
+def test_a_text_has_the_language_of_the_page_around_it_and_a_number_has_none():
+    def text(word):
+        return f'<ix:nonNumeric name="us:Name" contextRef="now">{word}</ix:nonNumeric>'
+
+    def number(amount):
+        return f'<ix:nonFraction name="us:Assets" contextRef="now" unitRef="usd" decimals="0">{amount}</ix:nonFraction>'
+
+    german = f'<div xml:lang="de">{text("Haus")}{number(1)}</div>'
+    english = f'<div xml:lang="en">{text("House")}{number(5)}</div>'
+    _, result = fields(inline(german + english))
+    assert [(each.code, each.field) for each in result.findings] == [("INPUT.DUPLICATE", "Assets")]
+
+
+def test_filings_of_a_folder_are_those_with_the_endings_of_pages_and_instances(tmp_path):
+    for name in ("a.htm", "b.XHTML", "c.xbrl", "d.pdf", "e.css"):
+        (tmp_path / name).write_text("")
+    assert [each.name for each in DocumentFields().read(tmp_path)] == ["a.htm", "b.XHTML", "c.xbrl"]
+
+
 def test_a_typed_member_is_any_text_and_an_explicit_one_a_name():
     member = '<xbrldi:typedMember dimension="us:DepartureAxis"><us:time>12:30</us:time></xbrldi:typedMember>'
     context = (
