@@ -302,3 +302,52 @@ def test_a_strategy_that_is_only_asked_sees_that_it_holds_what_it_wanted_last():
     assert [each if each is None else each.tolist() for each in said] == [[1.0], None, [1 / 3], None]
     assert halving.seen == [[0.0], [1.0], [1.0], [1 / 3]]
     assert halving.closes == [100.0, 101.0, 102.0, 103.0]
+
+
+class Listed:
+    """Wants what a table says, row by row; a row of NaN leaves things as they are."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+
+    def decide(self, history):
+        row = self.wanted[len(history) - 1]
+        return None if np.isnan(row).any() else row
+
+
+def by_hand(bars, wanted, costs, fill):
+    """Equity, shares and all costs, one asset after another, with the value after costs found by bisection."""
+    cash, held, paid, curve = 1.0, [0.0] * len(bars.symbols), 0.0, []
+    for t in range(len(bars)):
+        if t:
+            years = (bars.times[t] - bars.times[t - 1]).total_seconds() / (365.25 * 86400)
+            fee = sum(-min(n, 0.0) * p for n, p in zip(held, bars.close[t - 1], strict=True))
+            fee *= costs.borrow_bps_per_year / 1e4 * years
+            cash, paid = cash - fee, paid + fee
+        if t and not np.isnan(wanted[t - 1]).any():
+            price = getattr(bars, fill)[t]
+            worth = cash + sum(n * p for n, p in zip(held, price, strict=True))
+            low, high = 0.0, worth
+            for _ in range(200):
+                left = (low + high) / 2
+                new = [w * left / p for w, p in zip(wanted[t - 1], price, strict=True)]
+                taken = sum(abs(a - b) * p for a, b, p in zip(new, held, price, strict=True)) * costs.rate
+                low, high = (left, high) if left + taken < worth else (low, left)
+            cash -= sum((a - b) * p for a, b, p in zip(new, held, price, strict=True)) + taken
+            held, paid = new, paid + taken
+        curve.append(cash + sum(n * p for n, p in zip(held, bars.close[t], strict=True)))
+    return np.array(curve), held, paid
+
+
+@pytest.mark.parametrize("fill", ["open", "close"])
+@pytest.mark.parametrize("costs", [Costs(), Costs(5, 8, 3, 250)])
+def test_equity_shares_and_costs_are_those_of_a_loop_by_hand(costs, fill):
+    """Long, short, levered and idle, over three assets."""
+    bars, random = walk(5, 120, 3), np.random.default_rng(6)
+    wanted = random.normal(0, 0.6, (120, 3))
+    wanted[random.random(120) < 0.3] = np.nan
+    run = simulate(bars, Listed(wanted), costs, fill=fill)
+    equity, shares, paid = by_hand(bars, wanted, costs, fill)
+    assert run.equity == pytest.approx(equity, abs=1e-11)
+    assert run.shares[-1] == pytest.approx(shares, abs=1e-12)
+    assert run.costs == pytest.approx(paid, abs=1e-11)
