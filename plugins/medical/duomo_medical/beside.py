@@ -36,6 +36,8 @@ _PAIRED = re.compile(r"\b[A-Z][a-z]{2,}(?:-[A-Z][a-z]{2,})+")
 _GRADE = re.compile(
     r"[ ]+(?:\d{1,2}[a-d]?|[IV]{1,3}[ABab]?|[ABC]|neg|pos|\+|\d+ ?ml)(?=[ ]*(?:$|[,.;)])|[ ]+(?:fx|fracture)\b)"
 )
+_SCORE = re.compile(r"[ ]+(?:\d{1,3}\.\d{1,2}|(?P<got>\d{1,3})/(?P<most>3[2-9]|[4-9]\d|1\d\d))(?![\d/.]\d|\w)")
+"""A number with a fraction, or one of so many that it is not a date."""
 
 _HUMAN = re.compile(
     r"(?:['’]s[ ]+(?:wife|husband|mother|father|mom|dad|son|daughter|sister|brother|niece|nephew|aunt|uncle"
@@ -71,6 +73,8 @@ def is_dosed_or_graded(text: str, start: int, end: int) -> bool:
     if _named(text, start):
         return False
     if end - start > 3 and _DOSE.match(text, end):
+        return True
+    if (score := _SCORE.match(text, end)) and (not score["most"] or int(score["got"]) <= int(score["most"])):
         return True
     pair = _PAIRED.search(text, max(0, start - 24), min(len(text), end + 24))
     while pair and pair.end() < end:

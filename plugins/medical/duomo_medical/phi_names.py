@@ -23,6 +23,7 @@ from duomo_medical.clinical import (
 )
 from duomo_medical.more_terms import MORE_BRANDS
 from duomo_medical.phi_rules import Span
+from duomo_medical.vocabulary import is_medical
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -156,9 +157,11 @@ def _of_medicine(token: Token) -> bool:
         return False
     if token.text in BRANDS or token.text in MORE_BRANDS or is_eponym(text, start, end):
         return True
-    if _may_be_a_term(token) and (token.idx in _listed(token.doc) or is_dosed_or_graded(text, start, end)):
+    may_be = _may_be_a_term(token)
+    if may_be and (token.idx in _listed(token.doc) or is_dosed_or_graded(text, start, end)):
         return True
-    return not _of_a_firm(token) and (is_word_of_medicine(token.text) or is_abbreviation(text, start, end))
+    is_known = (may_be and is_medical(token.text)) or is_word_of_medicine(token.text)
+    return (is_known or is_abbreviation(text, start, end)) and not _of_a_firm(token)
 
 
 def _may_be_a_term(token: Token) -> bool:
@@ -189,7 +192,8 @@ def _of_a_firm(token: Token) -> bool:
     while last + 1 < len(token.doc) and token.doc[last + 1].ent_iob_ == "I":
         last += 1
     words = [each.text for each in token.doc[first : last + 1]]
-    return any(word.istitle() and len(word) > 1 and word not in BRANDS and word not in CLINICAL for word in words)
+    named = [word for word in words if word.istitle() and len(word) > 1 and word not in BRANDS | CLINICAL]
+    return not all(map(is_medical, named))
 
 
 def _is_name(tokens: list[Token], at: int) -> bool:

