@@ -1,5 +1,6 @@
 """Encoders in training: the same numbers as transformers, and a folder that is a model."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ def opened(cls: Any, folder: Path, labels: list[str]) -> Any:
     return cls.open(weights, labels=labels, device=torch.device("cpu"), dtype=torch.float32)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_losses_and_gradients_equal_those_of_transformers(checkpoint, kind):
+@pytest.mark.parametrize("kind", [*KINDS, "gpt2"])
+def test_losses_and_gradients_equal_those_of_transformers(checkpoint, tmp_path, kind):
     folder = checkpoint(kind, AutoModelForSequenceClassification, num_labels=2, id2label={0: "a", 1: "b"})
     model = opened(Sequences, folder, ["a", "b"])
     model.network.eval().requires_grad_(True)
@@ -71,6 +72,9 @@ def test_losses_and_gradients_equal_those_of_transformers(checkpoint, kind):
     for name, each in model.network.named_parameters():
         if theirs[name] is not None:
             torch.testing.assert_close(each.grad, theirs[name], atol=2e-5, rtol=2e-4, msg=name)
+    model.save(tmp_path)
+    pads = [json.loads((each / "config.json").read_text()).get("pad_token_id") for each in (folder, tmp_path)]
+    assert pads[0] == pads[1], "GPT-2 has none, and is trained as if"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +165,7 @@ def test_dropout_is_that_of_the_config_inside_attention_too(checkpoint):
 
 @pytest.mark.parametrize("train", ["head", 1, "all"])
 def test_a_checkpoint_learns_labels_and_the_folder_runs(checkpoint, tmp_path, train):
+    base = checkpoint("bert", AutoModel)
     words = {"animal": ["cat", "dog"], "place": ["Paris", "London"]}
     rows = [
         {"text": f"the {word} {rest}", "label": label}
@@ -171,7 +176,7 @@ def test_a_checkpoint_learns_labels_and_the_folder_runs(checkpoint, tmp_path, tr
     fit = duomo.finetune(
         "text-classification",
         rows,
-        model=f"dir:{checkpoint('bert', AutoModel)}",
+        model=f"dir:{base}",
         train=train,
         out=tmp_path / "out",
         validation=0,
@@ -181,6 +186,8 @@ def test_a_checkpoint_learns_labels_and_the_folder_runs(checkpoint, tmp_path, tr
     right = [runner(row["text"]).top.name == row["label"] for row in rows]
     assert sum(right) >= 0.9 * len(rows)
     assert fit.record["trunk_computed_once"] is (train != "all")
+    before, after = (json.loads((folder / "tokenizer.json").read_text()) for folder in (base, fit.folder))
+    assert after == before, "how texts were cut while it was trained stays out"
 
 
 def test_a_head_whose_labels_are_known_is_kept_and_one_whose_are_not_is_new(checkpoint):

@@ -34,22 +34,26 @@ SEQUENCE_HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
 }
 
 
+NO_PADDING = -1
+"""The ``pad_token_id`` of a network that has none: no token is padding, in rows without any."""
+
+
 def enable(network: Network) -> None:
     """Let a network with a head run packed, where its architecture can."""
-    if getattr(network.config, "pad_token_id", None) is None:
-        # Decoders classify by the last token that is not padding, and must know which is: none, in rows without any.
-        network.config.pad_token_id = -1
     adjust(network)
     if network.config.model_type in SEQUENCE_HEADS:
         packed.enable(network.base_model)
 
 
 def adjust(network: Network) -> None:
-    """Let BigBird choose its attention for each batch, and XLM and FlauBERT see all tokens.
+    """Let BigBird choose its attention for each batch, and XLM and FlauBERT see all tokens; say that none is padding.
 
-    By itself the first goes over to full attention for good; the others take a padding token for padding.
+    By itself the first goes over to full attention for good; the others take a padding token for padding. Decoders
+    classify by the last token that is not padding, and take no batch where they do not know which is.
     """
     body, config = network.base_model, network.config
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = NO_PADDING
 
     def choose(_: object, args: tuple[Tensor, ...], given: dict[str, Tensor | None]) -> None:
         body.set_attention_type("block_sparse" if _ids(args, given).shape[1] > least else "original_full")

@@ -21,9 +21,9 @@ from duomo.training import Parts, Trainable
 from duomo.vocabulary import refuse_rowless
 from duomo_nlp import parallel
 from duomo_nlp.checkpoint import check_language, load_tokenizer, max_tokens, mostly_unknown
-from duomo_nlp.encoders import packed
+from duomo_nlp.encoders import heads, packed
 from duomo_nlp.encoders.encoder import types_of
-from duomo_nlp.encoders.heads import hidden_states
+from duomo_nlp.encoders.heads import NO_PADDING, hidden_states
 from duomo_nlp.encoders.rows import Groups, Rows, by_token, pack
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class EncoderTrainer(Trainable[In]):
         self.tokenizer = tokenizer
         self.labels = list(labels)
         self.base: Any = network.base_model
+        heads.adjust(network)
         self.is_packed = packed.enable(self.base)
         self.types = types_of(network, wrapper, tokenizer)
 
@@ -106,9 +107,17 @@ class EncoderTrainer(Trainable[In]):
         return pack([each["ids"] for each in features], types)
 
     def save(self, folder: Path) -> None:
+        """Write the folder; tokenizer and padding as the checkpoint has them, not as `open` set them to train."""
+        config, cut = self.network.config, self.tokenizer.truncation
+        pad = getattr(config, "pad_token_id", None)
+        config.pad_token_id = None if pad == NO_PADDING else pad
+        self.tokenizer.no_truncation()
         with pretrained.quiet():
             self.network.save_pretrained(folder)
             self.wrapper.save_pretrained(folder)
+        config.pad_token_id = pad
+        if cut is not None:
+            self.tokenizer.enable_truncation(**cut)
 
     def has_trunk(self, upper: int) -> bool:
         return self.is_packed and (upper == 0 or self.network.config.model_type in packed.LIKE_BERT)
