@@ -152,7 +152,11 @@ def test_no_labels_are_too_few(labels):
 
 
 def test_boxes_lie_on_their_image_and_those_beside_it_are_none():
-    found = [("edge", 0.6, [-3.5, 2, 30, 9.25]), ("sure", 0.9, [1, 1, 4, 4]), ("beside", 1.0, [21, 3, 25, 5])]
+    found: list[tuple[str, float, list[float]]] = [
+        ("edge", 0.6, [-3.5, 2, 30, 9.25]),
+        ("sure", 0.9, [1, 1, 4, 4]),
+        ("beside", 1.0, [21, 3, 25, 5]),
+    ]
     boxes = Detections.found([*found, ("above", 1.0, [2, -9, 5, -1])], (20, 8)).boxes
     assert [(each.label, each.xmin, each.ymin, each.xmax, each.ymax) for each in boxes] == [
         ("sure", 1, 1, 4, 4), ("edge", 0, 2, 20, 8),
