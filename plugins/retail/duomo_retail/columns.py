@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from duomo.adapters import is_missing
 from duomo.errors import BadInput, DuomoError, nearest
 
 
@@ -43,7 +44,7 @@ def filled_rows(
         if not looked:
             demand_columns(row, columns, table, hint)
             looked = True
-        empty = next((name for name in needed or columns if row.get(name) is None), None)
+        empty = next((name for name in needed or columns if is_missing(row.get(name))), None)
         if empty is None:
             yield row
         else:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Finding, Record, find
+from duomo.adapters import Finding, Record, find, name_in
 from duomo.errors import BadInput, DuomoError, counted
 from duomo_retail.columns import filled_rows
 from duomo_retail.methods import MIN_LENGTH
@@ -56,7 +56,7 @@ def group_rows(rows: Iterable[Any]) -> Iterator[Any]:
 
     Raises `BadInput` when the first row lacks a column that every row needs; a later row that does costs itself only.
     """
-    series: dict[str, dict[str, Any]] = {}
+    series: dict[str | None, dict[str, Any]] = {}
     columns: tuple[str, ...] = ()
     hint = " (unique_id: the article, ds: the period, y: units sold)"
     for row in filled_rows(rows, COLUMNS, "panel", needed=("unique_id", "ds"), hint=hint):
@@ -64,7 +64,7 @@ def group_rows(rows: Iterable[Any]) -> Iterator[Any]:
             yield row
             continue
         columns = columns or ("ds", "y", *(name for name in OPTIONAL if name in row))
-        name = str(row["unique_id"])
+        name = name_in(row["unique_id"])
         one = series.setdefault(name, {"unique_id": name, **{each: [] for each in columns}})
         for each in columns:
             one[each].append(row.get(each))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pydantic
 
-from duomo.adapters import Artifact, Record, parse_time
+from duomo.adapters import Artifact, Record, name_in, parse_time
 from duomo.errors import BadInput, DuomoError
 from duomo_retail.buying import Purchases
 from duomo_retail.columns import filled_rows
@@ -143,7 +143,7 @@ def as_purchases(seen: Sequence[Summary]) -> Purchases:
 
 def by_customer(rows: Iterable[Any]) -> Iterator[Any]:
     """Gather rows of customer_id, date and amount, in any order, into one record a customer; bad rows stay errors."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str | None, dict[str, Any]] = {}
     for number, row in enumerate(filled_rows(rows, COLUMNS, "table"), 1):
         if isinstance(row, DuomoError):
             yield row
@@ -153,7 +153,7 @@ def by_customer(rows: Iterable[Any]) -> Iterator[Any]:
         except BadInput as error:
             yield BadInput(f"row {number} of the table: {error.what}", why=error.why, fix=error.fix)
             continue
-        name = str(row["customer_id"])
+        name = name_in(row["customer_id"])
         one = found.setdefault(name, {"customer_id": name, "dates": [], "amounts": [], "currency": []})
         one["dates"].append(day.isoformat())
         one["amounts"].append(row["amount"])

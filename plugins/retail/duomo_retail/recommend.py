@@ -20,6 +20,7 @@ from duomo.adapters import (
     Report,
     SplitPolicy,
     Uncalibrated,
+    name_in,
     parse_time,
 )
 from duomo.errors import BadInput, DuomoError, GuardRefused, counted
@@ -163,12 +164,13 @@ class Recommend(Adapter[History, Recommendations]):
 
 
 def _histories(rows: Iterable[Any]) -> Iterator[Any]:
-    found: dict[str, list[tuple[Any, str]]] = {}
+    found: dict[str | None, list[tuple[Any, str]]] = {}
     for row in filled_rows(rows, COLUMNS, "table"):
         if isinstance(row, DuomoError):
             yield row
             continue
-        found.setdefault(str(row["user_id"]), []).append((str(row["time"]), str(row["item_id"])))
+        user, item = name_in(row["user_id"]), name_in(row["item_id"])
+        found.setdefault(user, []).append((str(row["time"]), str(item)))
     for user, pairs in found.items():  # `record` puts them in order
         yield {"user_id": user, "items": [item for _, item in pairs], "times": [time for time, _ in pairs]}
 

@@ -45,6 +45,14 @@ def test_periods_may_be_dates_of_python_numpy_and_pandas(of: Any) -> None:
     assert clean(made)[0].axis == clean(DemandSeries.model_validate(series()))[0].axis
 
 
+def test_an_empty_name_is_of_no_article_and_a_whole_number_is_one_however_it_is_written() -> None:
+    names = [float("nan"), 7.0, "7", 7, "NA"]
+    rows = [{"unique_id": name, "ds": day, "y": 1.0} for name, day in zip(names, DAYS, strict=False)]
+    lost, also, one = sorted(group_rows(rows), key=lambda each: isinstance(each, dict))
+    assert [each.what for each in (lost, also)] == [f"row {at} of the panel has no 'unique_id'" for at in (1, 5)]
+    assert (one["unique_id"], one["ds"]) == ("7", DAYS[1:4])
+
+
 def test_a_gap_is_unknown_demand_and_not_zero() -> None:
     found = DemandForecast()(series(ds=DAYS[:9] + DAYS[11:], y=SALES[:9] + SALES[11:]))
     [gap] = [each for each in found.findings if each.code == "INPUT.GAP"]
