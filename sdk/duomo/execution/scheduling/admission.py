@@ -10,6 +10,12 @@ import math
 
 from duomo.execution.scheduling.promises import Promises
 
+KNOWN_AFTER_S = 0.05
+"""Seconds of work before a rate is known."""
+KNOWN_FOR = 50
+"""A rate is known for so many times the work that it was measured with: the first batches are small and mostly wait for
+a start, so that a long text behind them seemed to take ten seconds."""
+
 
 class Admission:
     """Estimates how long new work would wait, from its cost and the rate at which cost was done lately.
@@ -37,7 +43,8 @@ class Admission:
     @property
     def rate(self) -> float:
         """Cost done a second while there was work; 0 while unknown."""
-        return self._done / self._busy_s if self._busy_s > 0.05 else 0.0
+        known = self._busy_s > KNOWN_AFTER_S and self._done * KNOWN_FOR > self.waiting_cost
+        return self._done / self._busy_s if known else 0.0
 
     def wait_s(self) -> float:
         """Seconds until all that waits is done; 0 while the rate is unknown."""

@@ -30,6 +30,14 @@ def test_nothing_is_refused_before_a_rate_is_known():
         admission.enter(1e9, 0.0)
 
 
+def test_the_first_short_items_do_not_have_a_longer_one_refused():
+    """Of a batch of one short item most is the start: its rate is no measure of a long one."""
+    admission = Admission(most_wait_s=10)
+    now = work(admission, 0.0, 3, cost=5, seconds=0.03)
+    admission.enter(2000, now)
+    assert admission.retry_after_s(2000, now) is None
+
+
 def test_work_beyond_the_bound_is_refused_with_seconds_that_are_right():
     """What is told to come back is let in after that time, and not long before."""
     admission = Admission(most_wait_s=10)
