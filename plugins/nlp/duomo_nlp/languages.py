@@ -33,7 +33,8 @@ class Languages:
         fixed = (getattr(tokenizer, "source_lang", None), getattr(tokenizer, "target_lang", None))
         if network.config.model_type == "fsmt":
             fixed = (network.config.langs[0], network.config.langs[1])
-        self.pair = fixed if not self.tokens and not self.targets and all(fixed) else None
+        is_one_pair = not self.tokens and not self.targets and all(fixed)
+        self.pair = (str(fixed[0]), str(fixed[1])) if is_one_pair else None
         self.translations = {name: each for name, each in task_params.items() if name.startswith("translation")}
         self.begins_with_start = type(tokenizer).__name__.startswith("MBartTokenizer")
         generation = network.generation_config
