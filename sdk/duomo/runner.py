@@ -277,7 +277,7 @@ class Runner(Called, Generic[R_co]):
 
         def compute(given: Mapping[str, object]) -> Iterator[Outcome[R_co]]:
             parsed, entries = first if given is options else self._parse(given), self._entries.of(items)
-            if store is None and not dedupe:
+            if store is None and not (dedupe or retry_failed):
                 return self.executor.map(entries, parsed, batch_size=batch_size, max_failed=max_failed)
             from duomo.execution.resuming.resume import Resume  # most runs have no store
 

@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from duomo.errors import DuomoError, StoreProblem
+from duomo.errors import DuomoError, StoreProblem, UsageProblem
 from duomo.execution.base import FLUSH, Entry, Flush, ItemResult
 from duomo.execution.resuming.store import RunStore
 from duomo.execution.scheduling.scheduler import too_many_failed
@@ -46,6 +46,8 @@ class Resume:
         retry_failed: run items again that failed in an earlier session.
         dedupe: run items of equal content once.
         max_failed: as in `Executor.map`, which does not know of a repeat of an item that it still runs.
+
+    Raises `UsageProblem` for `retry_failed` without a store.
     """
 
     def __init__(
@@ -57,6 +59,9 @@ class Resume:
         dedupe: bool = False,
         max_failed: int | None = None,
     ) -> None:
+        if retry_failed and store is None:
+            what, fix = "retry_failed=True has no store to look in", 'map(items, store="run.duomo", retry_failed=True)'
+            raise UsageProblem(what, why="a store alone knows what failed before", fix=fix)
         self._result = result
         self._store = RunStore(store) if isinstance(store, str | os.PathLike) else store
         self._owned = self._store is not store

@@ -30,6 +30,7 @@ from duomo.errors import (
     StoreMismatch,
     StoreProblem,
     SystemicError,
+    UsageProblem,
 )
 from duomo.execution.resuming import resume
 from duomo.execution.resuming.store import GROUP_ROWS, RunStore
@@ -148,6 +149,11 @@ def test_an_error_comes_back_with_all_its_words_and_raises_as_ours(runner, path)
 
 
 # Trying again
+
+
+def test_trying_again_without_a_store_is_refused(runner):
+    with pytest.raises(UsageProblem, match="has no store to look in"):
+        list(runner.map(["a"], retry_failed=True))
 
 
 def test_retrying_computes_the_failed_items_and_no_other(runner, path, rows):
