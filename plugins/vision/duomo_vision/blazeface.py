@@ -130,9 +130,6 @@ class FaceDetector(Faces[Detections]):
         ]
 
 
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
-
-
 class FaceLandmarker(Faces[LandmarkedFaces]):
     """The points of each face."""
 
@@ -142,18 +139,24 @@ class FaceLandmarker(Faces[LandmarkedFaces]):
         results = []
         for found, each in zip(output, features, strict=True):
             width, height = each["picture"].size
-            faces = [
-                LandmarkedFace.model_construct(
-                    score=face.score,
-                    **dict(zip(CORNERS, on_image(face.box, (width, height)), strict=True)),
-                    keypoints=[
-                        Joint.model_construct(label=name, score=face.score, x=x, y=y)
-                        for name, (x, y) in zip(NAMES, face.points, strict=True)
-                    ],
-                    mesh=face.mesh,
+            faces = []
+            for face in found:
+                xmin, ymin, xmax, ymax = on_image(face.box, (width, height))
+                keypoints = [
+                    Joint.model_construct(label=name, score=face.score, x=x, y=y)
+                    for name, (x, y) in zip(NAMES, face.points, strict=True)
+                ]
+                faces.append(
+                    LandmarkedFace.model_construct(
+                        score=face.score,
+                        xmin=xmin,
+                        ymin=ymin,
+                        xmax=xmax,
+                        ymax=ymax,
+                        keypoints=keypoints,
+                        mesh=face.mesh,
+                    )
                 )
-                for face in found
-            ]
             results.append(LandmarkedFaces.model_construct(faces=faces, width=width, height=height))
         return results
 
