@@ -1,5 +1,6 @@
 """Each option of a text task against transformers' pipeline, over mixed texts, alone and in a batch."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,15 +95,17 @@ def test_names_of_joined_tokens(checkpoint: Make, kind: str) -> None:
     folder = checkpoint(kind, tf.AutoModelForTokenClassification, **names)
     runner = duomo.load("token-classification", f"dir:{folder}", device="cpu")
     bare = tf.pipeline("token-classification", str(folder), device="cpu")
-    for text, results in zip(TEXTS, both(runner, TEXTS), strict=True):
-        # Pieces of byte pairs are not marked, so each has its own tag; a piece of WordPiece has that of its word.
-        strategy = "simple" if kind in ("roberta", "mpnet") else "first"
-        expected = seen(text, bare(text, aggregation_strategy=strategy))
+    # Of byte pairs the pipeline guesses words by their spaces, and takes a full stop into the last one.
+    texts = [text for text in TEXTS if kind not in ("roberta", "mpnet") or text.replace(" ", "").isalnum()]
+    assert texts
+    for text, results in zip(texts, both(runner, texts), strict=True):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Tokenizer does not support real words")
+            expected = seen(text, bare(text, aggregation_strategy="first"))
         for result in results:
             found = [(span.label, span.start, span.end) for span in result.spans]
             assert found == [(e["entity_group"], e["start"], e["end"]) for e in expected]
-            if strategy == "simple":
-                assert [span.score for span in result.spans] == pytest.approx([e["score"] for e in expected], abs=1e-5)
+            assert [span.score for span in result.spans] == pytest.approx([e["score"] for e in expected], abs=1e-5)
 
 
 @pytest.mark.equals("the pipeline, scores to 1e-5", "zero-shot-classification")
