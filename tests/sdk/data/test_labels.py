@@ -100,7 +100,7 @@ def test_files_that_are_not_read_and_folders_that_are_no_class_are_told(tmp_path
         "warning", "2 folders have no file that is read, and are no classes: 'c', 'd'", "",
         "convert them: .txt are read", num_rows=2,
     )  # fmt: skip
-    assert note.what == "4 files were passed over: .heic (2), README (1), .db (1)"
+    assert note.what == "3 files were passed over: .heic (2), README (1)", "and not what Windows leaves behind"
     assert [each.what for each in unread(tmp_path, (".txt",), is_labelled=False)] == [note.what]
     (tmp_path / "metadata.csv").write_text("file_name,label\n")
     assert not list(unread(tmp_path, (".txt",)))
