@@ -70,10 +70,6 @@ class PageSearch(Search):
             for each in batch
         ]
 
-    def probabilities(self, cosines: Tensor) -> Tensor:
-        """Not asked for: that a page is found says nothing of others."""
-        raise NotImplementedError
-
     def scores(self, queries: Iterable[Tensor], images: list[Tensor]) -> Tensor:
         """Sums over the vectors of a query, (queries, images)."""
         return torch.stack([torch.stack([(one @ page.T).amax(-1).sum() for page in images]) for one in queries])

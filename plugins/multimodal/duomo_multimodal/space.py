@@ -45,10 +45,6 @@ class Space(Model[In, R]):
     def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Embed texts as (N, D) on the CPU, each row of length 1. Raises `InputTooLong`; nothing is cut."""
 
-    @abstractmethod
-    def probabilities(self, cosines: torch.Tensor) -> torch.Tensor:
-        """Turn cosines of images with labels, (N, labels), into scores in [0, 1]."""
-
     def collate(self, features: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Leave texts and images of one batch side by side; they go through different networks."""
         return features
@@ -74,6 +70,10 @@ class Space(Model[In, R]):
 
 class ZeroShot(Space[Image, Classification]):
     """Choose among labels for an image: the cosine with each label, as a probability."""
+
+    @abstractmethod
+    def probabilities(self, cosines: torch.Tensor) -> torch.Tensor:
+        """Turn cosines of images with labels, (N, labels), into scores in [0, 1]."""
 
     def check_options(self, options: ZeroShotImageClassificationOptions) -> None:
         """Refuse a template without a place for the label, and labels that are too long."""
