@@ -7,7 +7,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
-from duomo.cli.jobs.options import one_of
+from duomo.cli.jobs.options import column_options
 from duomo.cli.output import settle
 from duomo.counting import counted
 
@@ -18,14 +18,7 @@ from duomo.counting import counted
 @click.option(
     "-m", "--model", metavar="NAME", required=True, shell_complete=complete_models, help="dir:FOLDER, or a name."
 )
-@click.option(
-    "--label",
-    metavar="COLUMN",
-    multiple=True,
-    callback=one_of("label"),
-    help="The column of the labels; label when left out.",
-)
-@click.option("--input", "input_", metavar="COLUMN", help="The column of the inputs, if its name is not a usual one.")
+@column_options
 @click.option("-d", "--device", metavar="NAME", default="auto", help="auto, cpu, cuda:0 …")
 @click.option("-o", "--output", type=click.Choice(["auto", "text", "json"]), default="auto", help="json for programs.")
 @click.pass_context

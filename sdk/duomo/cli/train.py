@@ -12,7 +12,7 @@ import click
 from duomo.cli.app import App
 from duomo.cli.complete import complete_models
 from duomo.cli.formats import echo_json
-from duomo.cli.jobs.options import one_of
+from duomo.cli.jobs.options import column_options
 from duomo.cli.numbers import Finite
 from duomo.cli.output import settle
 from duomo.cli.stopping import told_to_end
@@ -41,14 +41,7 @@ SHOWN = 10
 @click.option("--pretrain", is_flag=True, help="Start from random numbers, with the task's first architecture.")
 @click.option("--architecture", metavar="NAME", default="", help="Start from random numbers: llama, bert, cnn, mlp …")
 @click.option("--size", metavar="NAME", default="", help="Size of that architecture; the smallest when left out.")
-@click.option(
-    "--label",
-    metavar="COLUMN",
-    multiple=True,
-    callback=one_of("label"),
-    help="The column of the labels; label when left out.",
-)
-@click.option("--input", "input_", metavar="COLUMN", help="The column of the inputs, if its name is not a usual one.")
+@column_options
 @click.option("--train", metavar="WHAT", default="head", help="head, all, lora, or a number of upper layers.")
 @click.option(
     "--validation",

@@ -171,6 +171,21 @@ def one_of(default: object) -> Callable[[click.Context, click.Parameter, tuple[s
     return one
 
 
+def column_options(command: F) -> F:
+    """Give a command the columns of labelled rows: ``--label`` and ``--input``."""
+    inputs = click.option(
+        "--input", "input_", metavar="COLUMN", help="The column of the inputs, if its name is not a usual one."
+    )
+    labels = click.option(
+        "--label",
+        metavar="COLUMN",
+        multiple=True,
+        callback=one_of("label"),
+        help="The column of the labels; label when left out.",
+    )
+    return labels(inputs(command))
+
+
 def options_of(cls: type[JobOptions]) -> Callable[[F], F]:
     """Make a decorator that gives a command the options of a class: its own first, then those of all jobs."""
     fields = sorted(dataclasses.fields(cls), key=lambda field: field.name not in cls.__annotations__)
