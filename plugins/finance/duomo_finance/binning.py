@@ -80,12 +80,12 @@ class Bins(pydantic.BaseModel):
 
     @functools.cached_property
     def _cuts(self) -> Vector:
-        """Of a number: the upper ends of all bins but the last."""
+        """For a number: the upper bound of each bin but the last."""
         return np.array([each.high for each in self.bins[:-2]], dtype=np.float64)
 
     @functools.cached_property
     def _places(self) -> dict[str, int]:
-        """Of a category: the bin of each level."""
+        """For a category: the bin of each level."""
         return {level: i for i, each in enumerate(self.bins[:-1]) for level in each.levels}
 
     def index(self, values: Sequence[Any]) -> NDArray[np.intp]:

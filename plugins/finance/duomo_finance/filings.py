@@ -64,7 +64,7 @@ MWH and BBL are three capitals and no money."""
 
 
 ENDINGS = (".xml", ".xbrl", ".xhtml", ".html", ".htm")
-"""Of files that may be filings; the SEC's inline ones end in .htm."""
+"""Suffixes of files that may be filings; the inline ones of the SEC end in .htm."""
 
 
 class DocField(Result):

@@ -233,7 +233,7 @@ def _tree(data: bytes) -> tuple[ET.Element, dict[str, str]]:
         return "{" + name if "}" in name else name
 
     languages = [""]
-    """Of the elements that are open: each has that of the one around it, unless it names its own."""
+    """The language of each open element; one that names none has the language of its parent."""
 
     def start(name: str, attributes: dict[str, str]) -> None:
         if len(languages) > MAX_DEPTH:

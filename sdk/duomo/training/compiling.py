@@ -16,11 +16,11 @@ INSTEAD = "leave compile out of the recipe"
 def compile_passes(model: Trainable[Any], reference: str) -> None:
     """Have the passes that learn, and those that score, compiled when they are first run.
 
-    Modules stay as they are, and with them the names of weights. Losses are not compiled: their targets are Python
-    numbers, and torch would compile anew for each. What varies in size is left open at the second size.
+    Modules do not change, so the names of weights do not. Losses are not compiled: their targets are Python numbers,
+    and torch would compile again for each number. A size that varies becomes dynamic at its second value.
 
     Raises:
-        BadOption: each pass would be compiled anew.
+        BadOption: torch would compile each pass again.
         RequirementMissing: there is no compiler.
     """
     if model.packed:

@@ -13,8 +13,8 @@ from duomo.execution.scheduling.promises import Promises
 KNOWN_AFTER_S = 0.05
 """Seconds of work before a rate is known."""
 KNOWN_FOR = 50
-"""A rate is known for so many times the work that it was measured with: the first batches are small and mostly wait for
-a start, so that a long text behind them seemed to take ten seconds."""
+"""A rate holds for at most this many times the work it was measured with. The first batches are small, and most of
+their time is the start: a long text behind them seemed to take ten seconds."""
 
 
 class Admission:

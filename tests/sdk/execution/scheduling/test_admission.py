@@ -31,7 +31,7 @@ def test_nothing_is_refused_before_a_rate_is_known():
 
 
 def test_the_first_short_items_do_not_have_a_longer_one_refused():
-    """Of a batch of one short item most is the start: its rate is no measure of a long one."""
+    """A batch of one short item mostly waits for its start: its rate says little about a long item."""
     admission = Admission(most_wait_s=10)
     now = work(admission, 0.0, 3, cost=5, seconds=0.03)
     admission.enter(2000, now)
