@@ -1,6 +1,7 @@
 """The shared vocabulary: options that turn strangers away, results that read well and survive JSON."""
 
 import json
+import math
 from typing import get_origin
 
 import numpy as np
@@ -161,6 +162,15 @@ def test_boxes_lie_on_their_image_and_those_beside_it_are_none():
     assert [(each.label, each.xmin, each.ymin, each.xmax, each.ymax) for each in boxes] == [
         ("sure", 1, 1, 4, 4), ("edge", 0, 2, 20, 8),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", range(4))
+def test_a_box_that_is_not_finite_is_not_made_one_of_the_whole_image(broken, place):
+    corners = [1.0, 1.0, 4.0, 4.0]
+    corners[place] = broken
+    [box] = Detections.found([("broken", 0.9, corners)], (20, 8)).boxes
+    assert math.isnan(box.xmin)
 
 
 def test_pictures_to_search_are_a_folder_a_list_or_names_with_commas(tmp_path):

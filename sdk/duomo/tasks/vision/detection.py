@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -40,7 +41,7 @@ class Detections(ListOf[Box]):
         kept = [
             {"label": label, "score": score, "xmin": left, "ymin": top, "xmax": right, "ymax": bottom}
             for label, score, (left, top, right, bottom) in sorted(placed, key=lambda each: -each[1])
-            if left < right and top < bottom
+            if not (left >= right or top >= bottom)  # NaN is kept
         ]
         # Built in half the time of one box after another.
         return cls.model_validate({"boxes": kept, "width": size[0], "height": size[1]})
@@ -54,7 +55,12 @@ class Detections(ListOf[Box]):
 
 
 def on_image(corners: Sequence[float], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The part of a box (xmin, ymin, xmax, ymax) that is on an image of `size` (width, height)."""
+    """The part of a box (xmin, ymin, xmax, ymax) that is on an image of `size` (width, height).
+
+    Of a box with a corner that is not finite all four are NaN, which the check of outputs finds.
+    """
+    if not all(map(math.isfinite, corners)):
+        return math.nan, math.nan, math.nan, math.nan
     left, top, right, bottom = corners
     width, height = map(float, size)
     return (
