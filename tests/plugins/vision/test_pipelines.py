@@ -14,6 +14,7 @@ from transformers import pipeline
 
 import duomo
 from duomo.errors import WrongTask
+from duomo.tasks.vision.detection import Box
 from duomo.testing.samples import pictures
 from duomo.training.starts import find_start
 
@@ -103,21 +104,31 @@ def test_thresholds_of_boxes(make: Make, photos: list[Any], tmp_path: Path) -> N
     assert found
 
 
-@pytest.mark.parametrize("make", [tiny.mask_former])
-@pytest.mark.parametrize("kind", ["instance", "panoptic"])
-def test_thresholds_of_masks(kind: str, make: Make, photos: list[Any], tmp_path: Path) -> None:
-    folder = tiny.save(make, tmp_path)
-    runner = duomo.load(f"{kind}-segmentation", f"dir:{folder}", device="cpu")
+def test_thresholds_of_masks(photos: list[Any], tmp_path: Path) -> None:
+    """Of one map for all: for instances each thing has a map of its own, and MaskFormer's have no such thresholds."""
+    folder = tiny.save(tiny.mask_former, tmp_path)
+    runner = duomo.load("panoptic-segmentation", f"dir:{folder}", device="cpu")
     bare: Any = pipeline("image-segmentation", str(folder), device="cpu")
     found = 0
     for threshold, mask, overlap in itertools.product((0.0, 0.3), (0.6,), (0.0, 0.5)):
         own: Any = {"threshold": threshold, "mask_threshold": mask, "overlap_threshold": overlap}
         theirs = {"threshold": threshold, "mask_threshold": mask, "overlap_mask_area_threshold": overlap}
         for photo, results in zip(photos, both(runner, photos, **own), strict=True):
-            expected = bare(PIL.Image.fromarray(photo), subtask=kind, **theirs)
+            expected = bare(PIL.Image.fromarray(photo), subtask="panoptic", **theirs)
             found += len(expected)
             same_masks(results, sorted(expected, key=lambda each: -each["score"]), photo)
     assert found
+
+
+def whole(box: Box) -> dict[str, int]:
+    """The corners as the pipeline gives them, in whole pixels."""
+    return {name: int(getattr(box, name)) for name in ("xmin", "ymin", "xmax", "ymax")}
+
+
+def lies_on(box: dict[str, int], photo: Any) -> bool:
+    """Whether a whole pixel of a box is on its image: a random network finds boxes beside it, which are left out."""
+    height, width = photo.shape[:2]
+    return max(0, box["xmin"]) < min(width, box["xmax"]) and max(0, box["ymin"]) < min(height, box["ymax"])
 
 
 @pytest.mark.parametrize("make", [tiny.owl_vit, tiny.owl_v2])
@@ -131,10 +142,11 @@ def test_thresholds_and_templates_of_labels_given_on_the_spot(make: Make, photos
         options: Any = {"labels": labels, "template": template, "threshold": threshold}
         for photo, results in zip(photos, both(runner, photos, **options), strict=True):
             expected = bare(PIL.Image.fromarray(photo), candidate_labels=list(texts), threshold=threshold)
+            expected = [each for each in expected if lies_on(each["box"], photo)]
             found += len(expected)
             wanted = sorted((texts[each["label"]], each["score"]) for each in expected)
             for result in results:
-                got = sorted((box.label, box.score) for box in result.boxes)
+                got = sorted((box.label, box.score) for box in result.boxes if lies_on(whole(box), photo))
                 assert [label for label, _ in got] == [label for label, _ in wanted]
                 assert [score for _, score in got] == pytest.approx([score for _, score in wanted], abs=1e-4)
     assert found
