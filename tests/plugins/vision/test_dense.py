@@ -163,7 +163,11 @@ def test_people_are_the_pixels_of_their_label(folder: Any, photos: list[Any]) ->
         duomo.load("person-segmentation", f"dir:{folder(tiny.segformer)}", device="cpu")
 
 
-@pytest.mark.equals("the pipeline, scores to 1e-4, 1 pixel in 1,000", "instance-segmentation", "panoptic-segmentation")
+@pytest.mark.equals("the pipeline, scores to 1e-4, 1 pixel in 1,000", "panoptic-segmentation")
+@pytest.mark.equals(
+    "the pipeline, or the processor where the pipeline lays things over each other, scores to 1e-4, 1 pixel in 1,000",
+    "instance-segmentation",
+)
 @pytest.mark.parametrize("make", [tiny.mask_former, tiny.mask2_former, tiny_more.detr_of_masks])
 @pytest.mark.parametrize("kind", ["instance", "panoptic"])
 def test_masks_of_things_are_those_of_the_pipeline(
