@@ -6,12 +6,9 @@ For plugins whose models load what the caller names (``hf:``, ``dir:``). transfo
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
-import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +22,7 @@ from duomo.errors import (
     WrongTask,
 )
 from duomo.parallel import shard_if_grouped
+from duomo.tokenizing import Processor as Processor, follow_file, read_processor
 from duomo.unfit import CONVERTED, explain_quantised, quantised_by, read_config
 from duomo.weights import WeightsRef, check_tensors, first_line
 
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 Network = Any
 """A network of transformers: every architecture names its parts differently, and no class of theirs says how."""
-Processor = Any
-"""An image processor, feature extractor or tokenizer of transformers: settings and methods differ by family."""
 
 _NONE: Mapping[str, object] = MappingProxyType({})
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
@@ -150,7 +146,7 @@ def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mappi
     """
     try:
         with quiet():
-            made = _read(auto, weights.network_folder, settings)
+            made = read_processor(auto, weights.network_folder, {**_SAFE, **settings})
     except (OSError, ValueError, ImportError) as error:
         _refuse_own_code(weights, error)
         if isinstance(error, ImportError):
@@ -164,78 +160,8 @@ def load_processor(auto: Any, weights: WeightsRef, what: str, *, settings: Mappi
             why=first_line(error),
             fix=f"save it beside the model: {what.replace(' ', '_')}.save_pretrained(folder)",
         ) from None
-    file = weights.network_folder / "tokenizer.json"
-    wrapper = getattr(made, "tokenizer", made)
-    if hasattr(wrapper, "backend_tokenizer") and file.is_file() and type(wrapper).__name__ not in _KNOWS_MORE:
-        _follow(wrapper, file)
+    follow_file(getattr(made, "tokenizer", made), weights.network_folder / "tokenizer.json")
     return made
-
-
-def _read(auto: type[Processor], folder: Path, settings: Mapping[str, object]) -> Processor:
-    """What the class says that the folder names, or for a tokenizer that this class cannot make, tokenizer.json alone.
-
-    transformers 5 makes an XLM-R, T5 or DeBERTa of its vocabulary with a model of the class's own, Unigram, and ends in
-    a TypeError where the file has another, such as BPE. Its special tokens and the inputs that it names hold.
-    """
-    try:
-        return auto.from_pretrained(folder, **_SAFE, **settings)
-    except TypeError:
-        import transformers
-
-        said = read_config(folder, "special_tokens_map.json") | read_config(folder, "tokenizer_config.json")
-        named = getattr(transformers, str(said.get("tokenizer_class")), None)
-        if named is None or not (folder / "tokenizer.json").is_file():
-            raise
-        own = {name: each.default for name, each in inspect.signature(named).parameters.items() if "_token" in name}
-        own = {name: each for name, each in own.items() if isinstance(each, str)}
-        own |= {"model_input_names": named.model_input_names}
-        how: dict[str, Any] = {name: each for name, each in own.items() if name not in said} | {**_SAFE, **settings}
-        return transformers.PreTrainedTokenizerFast.from_pretrained(folder, **how)
-
-
-def _follow(wrapper: Processor, file: Path) -> None:
-    """Have a tokenizer cut texts as its file says.
-
-    transformers 5 takes only the vocabulary from the file; the other parts are those of the class that the folder names
-    (transformers#44462, #45701, #45812, #45920). What tokenizer_config.json may set stays as it is set.
-    """
-    said, own = json.loads(file.read_bytes()), None
-    built = wrapper.backend_tokenizer
-    parts = ["normalizer", "pre_tokenizer", "decoder", "model"]
-    if not any(hasattr(wrapper, name) for name in _SAYS_ITS_ENDS) and not {"add_bos_token", "add_eos_token"} & set(
-        wrapper.init_kwargs
-    ):
-        parts.append("post_processor")
-    for part in parts:
-        if not _is_alike(getattr(built, part), said.get(part)):
-            from tokenizers import Tokenizer
-
-            own = own or Tokenizer.from_file(str(file))
-            setattr(built, part, getattr(own, part))
-
-
-_KNOWS_MORE = ("Siglip2Tokenizer",)
-"""Classes that do more than the files of their checkpoints say: SigLIP 2 reads no capitals."""
-_SAYS_ITS_ENDS = ("src_lang", "set_prefix_tokens")
-"""What tokenizers have that put the language before or behind a text, or a task."""
-_TOLD = {"add_prefix_space", "trim_offsets", "lowercase", "strip_accents", "handle_chinese_chars", "clean_text"}
-
-
-def _is_alike(built: Processor, said: Mapping[str, object] | None) -> bool:
-    """Say whether a part of a tokenizer works as the file says; a model by its settings, without its vocabulary."""
-    if built is None or said is None or "vocab" not in said:
-        return _form(json.loads(built.__getstate__()) if built is not None else None) == _form(said)
-    settings = {name: each for name, each in said.items() if name not in ("type", "vocab", "merges")}
-    return said.get("type", "") in ("", type(built).__name__) and all(
-        (getattr(built, name, each) or None) == (each or None) for name, each in settings.items()
-    )
-
-
-def _form(part: object) -> object:
-    """What a part does, but for what tokenizer_config.json may set; what is off or empty is as what is not there."""
-    if isinstance(part, dict):
-        return {name: form for name, each in part.items() if name not in _TOLD and (form := _form(each))}
-    return [_form(each) for each in part] if isinstance(part, list) else part
 
 
 def labels_of(config: Any) -> list[str]:

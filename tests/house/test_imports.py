@@ -15,7 +15,7 @@ LAYERS = [
     {"errors", "lazy", "npm", "replacing", "specs", "unfit"},
     {"config", "hooks", "hub", "layout"},
     {"inputs", "plugins"},
-    {"decoders", "model", "outcome", "parallel", "resolving", "tasks", "weights"},
+    {"decoders", "model", "outcome", "parallel", "resolving", "tasks", "tokenizing", "weights"},
     {
         "backup",
         "catalog",
