@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from duomo.counting import counted
 from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, UsageProblem
 from duomo.inputs.delimiters import delimiter_of, encoding_of
 from duomo.inputs.limits import limits
@@ -69,33 +70,25 @@ def read_csv(file: BinaryIO, name: str) -> Iterator[tuple[int, Any]]:
         first, header = next(filled, (1, ""))
         delimiter, is_said = delimiter_of(header)
         first, header = next(filled, (1, "")) if is_said else (first, header)
-        rows = csv.reader(itertools.chain([header], lines), delimiter=delimiter)
+        # Not strict, a quote without its other would make one cell of all the rows behind it, up to the next quote.
+        rows = csv.reader(itertools.chain([header], lines), delimiter=delimiter, strict=True)
         names = next(rows, [])
         _check_header(names, name)
-        for number, cells in enumerate(rows, first + 1):
-            if not cells:
+        for number, cells in enumerate(_cells_of(rows), first + 1):
+            if isinstance(cells, str):
+                fix = 'a quote in a quoted cell is written twice: "a 5"" pipe"'
+                yield number, _lost(number, "has a quote too many, or one too few", cells, fix)
+            elif not cells:
                 continue
-            if len(cells) != len(names):
-                yield (
-                    number,
-                    BadInput(
-                        f"INPUT.UNREADABLE: row {number} has more or fewer cells than the header",
-                        why=f"the header has {len(names)}",
-                        fix="put texts with commas in quotes",
-                    ),
-                )
+            elif len(cells) != len(names):
+                why, fix = f"the header has {len(names)}", "put texts with commas in quotes"
+                yield number, _lost(number, "has more or fewer cells than the header", why, fix)
             elif not _is_text(cells):
-                yield (
-                    number,
-                    BadInput(
-                        f"INPUT.UNREADABLE: row {number} is not UTF-8",
-                        why="it has a byte that means nothing in that encoding",
-                        fix=TO_UTF8.format("latin1"),
-                    ),
-                )
+                why = "it has a byte that means nothing in that encoding"
+                yield number, _lost(number, "is not UTF-8", why, TO_UTF8.format("latin1"))
             else:
                 yield number, {name: cell if cell != "" else None for name, cell in zip(names, cells, strict=True)}
-    except (csv.Error, UnicodeDecodeError) as error:  # of UTF-16, of which a byte that is wrong shifts the rest
+    except (csv.Error, ValueError) as error:  # of the header; of UTF-16, of which a byte that is wrong shifts the rest
         # The rest cannot be trusted, but what came before stands.
         yield number + 1, _unreadable(name, f"after row {number}: {error}")
     finally:
@@ -106,8 +99,24 @@ def _bounded(text: io.TextIOWrapper, most: int) -> Iterator[str]:
     """Lines, each read only as far as a text may be long."""
     while line := text.readline(most + 1):
         if len(line) > most:
-            raise csv.Error(f"a line has more than {most:,} characters")
+            raise ValueError(f"a line has more than {most:,} characters")
         yield line
+
+
+def _cells_of(rows: Any) -> Iterator[list[str] | str]:
+    """Cells of each row of a strict CSV reader, or what is wrong with its quotes; the line behind it is a row again."""
+    while True:
+        before = rows.line_num
+        try:
+            yield next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield f"{error}; {counted(rows.line_num - before, 'line is', 'lines are')} lost"
+
+
+def _lost(number: int, what: str, why: str, fix: str) -> BadInput:
+    return BadInput(f"INPUT.UNREADABLE: row {number} {what}", why=why, fix=fix)
 
 
 def _check_header(names: Sequence[str], file: str) -> None:

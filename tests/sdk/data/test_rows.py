@@ -1,13 +1,14 @@
 """Rows as spreadsheets of many countries write them."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
 
 from duomo.data.rows import numbered_rows, parse_json, read_rows
 from duomo.data.sources import rows_of
-from duomo.errors import InputUnreadable
+from duomo.errors import BadInput, InputUnreadable
 from duomo.inputs.limits import Limits
 from duomo.inputs.tables import Table
 
@@ -36,6 +37,25 @@ def test_cells_are_separated_as_the_header_says(tmp_path: Path, name: str, conte
 def test_a_comma_in_quotes_separates_nothing(tmp_path: Path) -> None:
     assert rows(tmp_path, "a.csv", '"a, b";c\n1;2\n') == [{"a, b": "1", "c": "2"}]
     assert rows(tmp_path, "a.csv", '"first\nline",c\n1,2\n') == [{"first\nline": "1", "c": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "kept", "words"),
+    [
+        ('2,"b\n3,c\n', ["a"], "row 3 has a quote too many, or one too few.*unexpected end of data; 2 lines are lost"),
+        ('2,"b\n3,c\n4,"d"\n5,e\n', ["a", "e"], "row 3 .*3 lines are lost"),
+        ('2,"b" and c\n3,d\n', ["a", "d"], "row 3 .*1 line is lost"),
+        ('2,"b ""and""\nc"\n3,5" pipe\n', ["a", 'b "and"\nc', '5" pipe'], ""),
+    ],
+)
+def test_a_quote_without_its_other_does_not_swallow_rows(
+    tmp_path: Path, content: str, kept: list[str], words: str
+) -> None:
+    found = rows(tmp_path, "a.csv", f"id,text\n1,a\n{content}")
+    assert [each["text"] for each in found if isinstance(each, dict)] == kept
+    lost = [str(each) for each in found if isinstance(each, BadInput)]
+    assert len(lost) == bool(words)
+    assert all(re.search(words, each, re.DOTALL) for each in lost)
 
 
 def test_one_column_is_one_column(tmp_path: Path) -> None:
