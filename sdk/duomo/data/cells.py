@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from duomo.inputs.text import BLANKS
+
 EMPTY_WORDS = frozenset(
     "na n/a n.a. k.a. #n/a <na> nan nat null (null) \\n none ? - -- – — . "
     "#div/0! #value! #ref! #num! #name? #null!".split()
 )
 """What databases, spreadsheets, statistics packages and people write for nothing, in small letters."""
 _AMOUNT = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'’\s]*\s*(?:%|[$€£¥]|[A-Z]{3})?\)?")
-_UNSEEN = "\ufeff\u200b\u200c\u200d\u2060\u200e\u200f"
 
 
 def is_missing(value: object) -> bool:
@@ -25,7 +26,7 @@ def is_missing(value: object) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
-        text = value.strip().strip(_UNSEEN).strip().casefold()
+        text = value.strip(BLANKS).casefold()
         return not text or text in EMPTY_WORDS
     if isinstance(value, bool | int):
         return False

@@ -16,6 +16,12 @@ from duomo.inputs.limits import limits
 from duomo.inputs.signatures import by_command
 from duomo.inputs.source import name_of, read_file
 
+BLANKS = (
+    "".join(each for each in map(chr, range(0x3001)) if each.isspace())
+    + "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    + "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u3164\ufeff"
+)
+"""White space, and signs that are not seen, such as those that web pages break words at."""
 _HEAD = 4096
 """Bytes in which a file that is not a text has a zero."""
 
@@ -52,6 +58,8 @@ class Text(str):
             raise _too_long(len(value), "characters")
         if not value.isascii():
             _check_characters(value)
+            if not value.strip(BLANKS):
+                raise _empty("this text is empty", "there is nothing but white space and signs that are not seen")
         return cls(value, name)
 
 
@@ -108,8 +116,8 @@ def _read(value: object) -> str:
     raise not_one("a text", value, "a str, UTF-8 bytes, a pathlib.Path or a file object")
 
 
-def _empty(what: str) -> InputUnreadable:
-    return InputUnreadable(what, why="there is nothing but white space in it", fix="leave it out")
+def _empty(what: str, why: str = "there is nothing but white space in it") -> InputUnreadable:
+    return InputUnreadable(what, why=why, fix="leave it out")
 
 
 def _not_utf8(content: bytes, error: UnicodeDecodeError, name: str, source: object) -> InputUnreadable:
@@ -150,7 +158,7 @@ class Prompt(Short):
             value = value.get("messages", value)
         if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
             messages = tuple(_message(each) for each in value) or _no_messages()
-            if not any(message["content"].strip() for message in messages):
+            if not any(message["content"].strip(BLANKS) for message in messages):
                 raise _empty("the messages of this chat are empty")
             return cls(messages, max_new_tokens=budget)
         text = Text.accept(value)

@@ -66,3 +66,9 @@ def test_scores_are_probabilities_over_all_languages(runner: duomo.Runner[Any]) 
 
     own = dict(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).rank(LANGUAGES[0][1]))
     assert {label.name: label.score for label in result.labels} == pytest.approx(own, abs=1e-5)
+
+
+@pytest.mark.parametrize("space", ["\n", "\t", "   ", "\u00a0", "\u202f", "\u3000", " \u200b", "\r\n"])
+def test_white_space_of_any_kind_parts_words(runner: duomo.Runner[Any], space: str) -> None:
+    for sentence in ("Domani farà bel tempo e andremo al mare.", "please call me back"):
+        assert runner(sentence.replace(" ", space)).labels == runner(sentence).labels

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import torch
 
 
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+"""Signs that break words or lines and are not seen."""
+
+
 class LanguageIdentification(Model[Text, Classification]):
     """139 languages and ``zxx``, no language (markup, identifiers), which it does not always notice.
 
@@ -38,7 +42,8 @@ class LanguageIdentification(Model[Text, Classification]):
         return 1 + len(item) // 5
 
     def preprocess(self, items: Sequence[Text], options: LanguageIdentificationOptions) -> list[Features]:
-        return [{"text": str(item)} for item in items]
+        # The network knows words by the spaces between them: with other white space English is taken for Cantonese.
+        return [{"text": " ".join(item.translate(_UNSEEN).split())} for item in items]
 
     def collate(self, features: list[Features]) -> list[str]:
         return [each["text"] for each in features]
