@@ -28,8 +28,10 @@ def average_precision(score: ArrayLike, y: ArrayLike) -> float:
 
 
 def among_top(score: ArrayLike, y: ArrayLike, budget: int) -> tuple[float, float]:
-    """Precision and recall of the `budget` highest scores; ties go by position."""
+    """Precision and recall of the `budget` highest scores; those tied for the last places count with their mean."""
     events, values = np.asarray(y, dtype=bool), np.asarray(score, dtype=np.float64)
-    top = np.argsort(-values, kind="stable")[:budget]
-    hits = int(events[top].sum())
-    return hits / max(len(top), 1), hits / max(int(events.sum()), 1)
+    budget = min(budget, len(values))
+    edge = np.sort(values)[-budget]
+    above, tied = values > edge, values == edge
+    hits = float(events[above].sum() + (budget - above.sum()) * events[tied].mean())
+    return hits / budget, hits / max(int(events.sum()), 1)

@@ -153,7 +153,8 @@ def spell(text: str, letters: dict[str, int], blank: int) -> tuple[list[str], li
     words: list[str] = []
     spelled: list[list[int]] = []
     for piece in text.split():
-        tokens = [token for sign in piece for token in _token(sign, piece, letters) if token != blank]
+        signs = unicodedata.normalize("NFC", piece)  # an accent of its own would leave the bare letter
+        tokens = [token for sign in signs for token in _token(sign, piece, letters) if token != blank]
         if tokens:
             words.append(piece)
             spelled.append(tokens)

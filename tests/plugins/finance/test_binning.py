@@ -74,6 +74,12 @@ def test_measures_that_can_be_worked_out_by_hand():
     assert average_precision([1, 1], [1, 0]) == 0.5
     assert math.isnan(average_precision([1, 2], [0, 0]))
     assert among_top([5, 4, 3, 2], [1, 0, 1, 1], 2) == (0.5, pytest.approx(1 / 3))  # type: ignore[comparison-overlap]
+    assert (
+        among_top([9, 1, 1, 1, 1], [1, 1, 0, 0, 0], 2)
+        == among_top([9, 1, 1, 1, 1], [1, 0, 0, 0, 1], 2)
+        == (0.625, 0.625)
+    )
+    assert among_top([1, 1], [0, 1], 5) == (0.5, 1)
 
 
 def test_a_number_is_cut_where_its_few_events_lie():

@@ -76,6 +76,7 @@ def test_letters_are_found_in_another_case_and_without_accents():
     letters = {letter: at for at, letter in enumerate("_|ABCEF'")}
     assert spell("cafe – C’Ab", letters, 0) == (["cafe –", "C’Ab"], [[4, 2, 6, 5], [4, 7, 2, 3]])
     assert spell("CAFÉ", letters, 0)[1] == spell("cafe", letters, 0)[1]
+    assert spell("cafe\u0301", letters | {"é": 7}, 0) == (["cafe\u0301"], [[4, 2, 6, 7]])
     for text, sign in (("a 42", "4"), ("x", "x"), ("б", "б")):
         with pytest.raises(BadInput, match="cannot be spelled") as caught:
             spell(text, letters, 0)

@@ -22,11 +22,14 @@ class Bin(NamedTuple):
 
 
 def reliability(probabilities: Floats, labels: Floats, bins: int = 10) -> list[Bin]:
-    """The reliability table by bins of equal count; empty ones are left out."""
+    """The reliability table by bins of equal count, where equal probabilities share one; empty ones are left out."""
     p, y = _checked(probabilities, labels)
-    order = np.argsort(p, kind="stable")
-    parts = (part for part in np.array_split(order, bins) if len(part))
-    return [Bin(len(part), float(p[part].mean()), float(y[part].mean())) for part in parts]
+    _, ties, counts = np.unique(p, return_inverse=True, return_counts=True)
+    places = np.concatenate([np.full(len(part), at) for at, part in enumerate(np.array_split(p, bins))])
+    # Cut apart, equal ones would be told right or wrong by the order of the rows: each goes where their middle lies.
+    which = places[np.cumsum(counts) - (counts + 1) // 2][ties]
+    parts = (which == at for at in np.unique(which))
+    return [Bin(int(part.sum()), float(p[part].mean()), float(y[part].mean())) for part in parts]
 
 
 def expected_calibration_error(probabilities: Floats, labels: Floats, bins: int = 10) -> float:
