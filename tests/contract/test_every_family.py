@@ -386,6 +386,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("multimodal/donut", "document-question-answering"): writer("donut"),
     ("multimodal/donut", "document-parsing"): forms,
     ("multimodal/layoutlm", "document-classification"): writer("layout"),
+    ("multimodal/layoutlm", "document-parsing"): writer("layout_tagging"),
     ("multimodal/layoutlm", "document-question-answering"): writer("layout_lm"),
     ("vision/transformers", "document-classification"): dit,
     ("multimodal/chat", "image-text-to-text"): writer("llava"),

@@ -166,6 +166,17 @@ class Multimodal(Hooks):
             ),
             _family(
                 "layoutlm",
+                "document-parsing",
+                "forms:FormReader",
+                "LayoutLMv3 or LiLT: words of the print of a form with their tags, joined to fields",
+                "LayoutLMv3ForTokenClassification",
+                "LiltForTokenClassification",
+                uses=READING,
+                limits="fields are words that follow each other in the print, and are named by their tags; which "
+                "answer belongs to which question is not said; the score is the mean over the words of all fields",
+            ),
+            _family(
+                "layoutlm",
                 "document-classification",
                 "pages:PageClassifier",
                 "LayoutLMv3: the looks of a page, its print, and where that stands",

@@ -230,7 +230,14 @@ def _save(network: Any, folder: Path, **generation: Any) -> Path:
     return folder
 
 
-def layout(folder: Path, head: str = "SequenceClassification", length: int = 40) -> Path:
+LABELS = {
+    "SequenceClassification": ("letter", "invoice", "form"),
+    "QuestionAnswering": ("start", "end"),
+    "TokenClassification": ("O", "B-question", "I-question", "B-answer", "I-answer", "e-mail"),
+}
+
+
+def layout(folder: Path, head: str = "SequenceClassification", length: int = 40, kind: str = "LayoutLMv3") -> Path:
     """LayoutLMv3 with a tokenizer that knows letters only."""
     letters = tf.models.layoutlmv3.tokenization_layoutlmv3.LayoutLMv3Tokenizer
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -239,10 +246,13 @@ def layout(folder: Path, head: str = "SequenceClassification", length: int = 40)
     letters(vocab=vocab, merges=[], model_max_length=length).save_pretrained(folder)
     sizes: Any = PLAIN | {"coordinate_size": 6, "shape_size": 4, "max_2d_position_embeddings": 1024, "input_size": 32}
     sizes |= {"vocab_size": len(vocab), "max_position_embeddings": 24 + length, "patch_size": 16}
-    names = {0: "letter", 1: "invoice", 2: "form"} if head == "SequenceClassification" else {0: "start", 1: "end"}
-    config = tf.LayoutLMv3Config(**sizes, id2label=names, label2id={name: at for at, name in names.items()})
+    sizes |= {"hidden_size": 48} if kind == "Lilt" else {}  # a sixth of it for each number of a box
+    names = dict(enumerate(LABELS[head]))
+    config = getattr(tf, f"{kind}Config")(
+        **sizes, id2label=names, label2id={name: at for at, name in names.items()}, pad_token_id=1
+    )
     torch.manual_seed(0)
-    network = getattr(tf, f"LayoutLMv3For{head}")(config)
+    network = getattr(tf, f"{kind}For{head}")(config)
     with torch.no_grad():
         for each in network.parameters():
             if each.dim() > 1:
@@ -254,6 +264,15 @@ def layout(folder: Path, head: str = "SequenceClassification", length: int = 40)
 
 def layout_answering(folder: Path) -> Path:
     return layout(folder, "QuestionAnswering", 64)
+
+
+def layout_tagging(folder: Path) -> Path:
+    return layout(folder, "TokenClassification", 64)
+
+
+def lilt_tagging(folder: Path) -> Path:
+    """LiLT, which does not look at the page."""
+    return layout(folder, "TokenClassification", 64, "Lilt")
 
 
 def layout_lm(folder: Path) -> Path:

@@ -84,7 +84,7 @@ class ParsedPage(ListOf[PageField]):
 
     fields: list[PageField]
     score: float
-    """The probability of all that was written: the product over its tokens."""
+    """The probability of all that was written: the product over its tokens; of words that were tagged, the mean."""
     finish_reason: Literal["stop", "length"]
     """``length``: there was no end within the bound, and fields may be missing."""
 
