@@ -127,6 +127,41 @@ def test_times_that_do_not_ascend_are_refused():
             Series.accept(series)
 
 
+@pytest.mark.parametrize(
+    ("form", "freq"),
+    [
+        ("%d.%m.%Y", "D"), ("%m/%d/%Y", "D"), ("%d/%m/%Y", "MS"), ("%Y/%m/%d", "D"), ("%d-%b-%Y", "D"),
+        ("%d.%m.%y", "D"), ("%m/%d/%Y %H:%M", "h"), ("%Y-%m", "MS"), ("%b %Y", "MS"),
+        ("%YQ%q", "QS"), ("%Y-Q%q", "QS"), ("%Y", "YS"), ("%Y%m", "MS"), ("%G-W%V", "W-MON"),
+    ],
+)  # fmt: skip
+def test_a_table_newest_first_is_refused_however_its_dates_are_written(form: str, freq: str) -> None:
+    days = (
+        pd.period_range("2003-01-01", periods=30, freq="D")
+        if freq == "D"
+        else pd.date_range("2003", periods=30, freq=freq)
+    )
+    texts = [each.strftime(form.replace("%q", str((each.month + 2) // 3))) for each in days]
+    assert len(Series.accept(pd.Series(range(30), index=texts)).values) == 30
+    with pytest.raises(BadInput, match="do not ascend"):
+        Series.accept(pd.Series(range(30), index=texts[::-1]))
+    if texts[0].isdecimal():
+        with pytest.raises(BadInput, match="do not ascend"):
+            Series.accept(pd.Series(range(30), index=list(map(int, texts))[::-1]))
+
+
+def test_labels_that_are_no_dates_may_stand_in_any_order() -> None:
+    for labels in (
+        range(29, -1, -1),
+        range(2030, 2000, -1),
+        [f"A{at}" for at in range(30)],
+        [str(at) for at in range(30)],
+    ):
+        index = [*list(labels)[15:], *list(labels)[:15]]
+        assert len(Series.accept(pd.Series(range(30), index=index)).values) == 30
+    assert len(Series.accept(pd.Series(range(30), index=range(29, -1, -1))).values) == 30
+
+
 @pytest.mark.parametrize("freq", ["MS", "ME", "QS", "YS", "W", "D", "B", "h", "1500ms", "10ms"])
 def test_a_time_that_is_missing_is_refused_and_calendars_are_not(freq: str) -> None:
     index = pd.date_range("2024-03-01", periods=48, freq=freq)
