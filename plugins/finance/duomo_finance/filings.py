@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
+import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, Self
 
 from duomo.adapters import Adapter, Case, Decision, Payload, Record, Source, digest_of
-from duomo.errors import BadInput, InputMissing, a_type
+from duomo.errors import BadInput, InputMissing, InputTooLarge, InputUnreadable, a_type, counted
 from duomo.inputs import check_unsealed, is_hidden
 from duomo.tasks.base import Result
 from duomo_finance.made_up import filing
 from duomo_finance.plugin import DOCUMENT_FIELDS
-from duomo_finance.xbrl import Fact, Filing, parse
+from duomo_finance.xbrl import MAX_BYTES, Fact, Filing, parse
 from duomo_finance.xbrl_contexts import Context
 
 
@@ -65,6 +68,8 @@ MWH and BBL are three capitals and no money."""
 
 ENDINGS = (".xml", ".xbrl", ".xhtml", ".html", ".htm")
 """Suffixes of files that may be filings; the inline ones of the SEC end in .htm."""
+PACKAGES = (".zip", ".xbri", ".xbr")
+"""Suffixes of report packages, https://www.xbrl.org/Specification/report-package; ESEF asks for one."""
 
 
 class DocField(Result):
@@ -80,6 +85,8 @@ class DocField(Result):
     decimals: int | None
     entity: str
     dimensions: dict[str, str]
+    taxonomy: str = ""
+    """Namespace of the name: that of the standard, or the filer's own."""
 
 
 class SumCheck(Result):
@@ -105,17 +112,17 @@ class FilingFields(Payload):
 
 
 class DocumentFields(Adapter[bytes, FilingFields]):
-    """Takes the bytes, the text or the path of an XBRL instance or an inline XBRL document."""
+    """Takes the bytes, the text or the path of an XBRL instance, an inline document or a package of one report."""
 
     spec = DOCUMENT_FIELDS
     Output = FilingFields
     batch_size = 1
 
     def read(self, source: str | os.PathLike[str]) -> Iterator[Any]:
-        """A file is one filing; of a folder, each whose name ends as one of `ENDINGS`, in letters of any size."""
+        """A file is one filing; of a folder, each whose name ends as one of them does, in letters of any size."""
         path = Path(source)
         if path.is_dir():
-            found = (each for each in path.iterdir() if each.suffix.lower() in ENDINGS)
+            found = (each for each in path.iterdir() if each.suffix.lower() in ENDINGS + PACKAGES)
             yield from sorted(each for each in found if not is_hidden(each.name))
         else:
             yield path
@@ -135,6 +142,7 @@ class DocumentFields(Adapter[bytes, FilingFields]):
         if not isinstance(data, bytes):
             raise BadInput(f"filing {position} is {a_type(value)}", why="bytes, text or a path are needed",
                            fix="pass pathlib.Path(…), or what it holds")  # fmt: skip
+        data = _report_in(data, key) if data.startswith(b"PK\3\4") else data
         return Record(data, key, source=Source(digest_of(data), len(data), "xbrl"))
 
     def score(self, prepared: Sequence[Record[bytes]]) -> list[Filing]:
@@ -184,14 +192,40 @@ class DocumentFields(Adapter[bytes, FilingFields]):
         return [filing(assets=1000 + i, equity=400 + i) for i in range(3)]
 
 
+def _report_in(package: bytes, key: str) -> bytes:
+    """The one report of a report package. Raises `BadInput` where there is another number of them."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(package)) as archive:
+            inside = {each: PurePosixPath(each.filename) for each in archive.infolist()}
+            found = [
+                each
+                for each, path in inside.items()
+                if path.suffix.lower() in ENDINGS and "reports" in path.parts[:-1] and not is_hidden(path.name)
+            ]
+            if len(found) != 1:
+                raise BadInput(f"filing '{key}' is an archive with {counted(len(found), 'report')}",
+                               why="a report package has one, in its folder 'reports'",
+                               fix="unpack it, and pass each report by itself")  # fmt: skip
+            if found[0].file_size > MAX_BYTES:
+                raise InputTooLarge(f"the report in '{key}' has {found[0].file_size:,} bytes",
+                                    why=f"{MAX_BYTES:,} are the limit", fix="check what it really holds")  # fmt: skip
+            return archive.read(found[0])
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+        why = str(error) or type(error).__name__
+        raise InputUnreadable(f"the archive '{key}' cannot be unpacked", why=why, fix="unpack it yourself") from None
+
+
 def check_sums(facts: Sequence[Fact]) -> list[SumCheck]:
-    """Every sum of `SUMS` whose total and parts stand in one context and unit, without dimensions."""
-    tables: dict[tuple[Context, str], dict[str, Fact]] = defaultdict(dict)
+    """Every sum of `SUMS` whose total and parts stand in one context, unit and taxonomy, without dimensions."""
+    tables: dict[tuple[Context, str, str], dict[str, Fact]] = defaultdict(dict)
     for each in facts:
         if each.number is not None and not each.context.dimensions:
-            tables[each.context, each.unit].setdefault(each.name, each)
+            tables[each.context, each.unit, each.taxonomy].setdefault(each.name, each)
     return [
-        made for (context, unit), table in tables.items() for one in SUMS if (made := _check(one, table, context, unit))
+        made
+        for (context, unit, _), table in tables.items()
+        for one in SUMS
+        if (made := _check(one, table, context, unit))
     ]
 
 
@@ -252,4 +286,5 @@ def _field(fact: Fact) -> DocField:
         decimals=fact.decimals,
         entity=fact.context.entity,
         dimensions=members,
+        taxonomy=fact.taxonomy,
     )

@@ -88,7 +88,11 @@ def transform_number(text: str, form: str) -> Decimal:
     if key in ZERO or (plain in ("-", "–", "—") and form):
         return Decimal(0)
     if key.startswith("numunitdecimal"):
-        plain = ".".join(re.findall(r"\d[\d,.]*", plain)).replace(",", "")
+        found = re.fullmatch(r"[^\d.,]*(\d[\d.,]*?)[^\d.,]+(?:(\d{1,2})[^\d.,]*)?", plain)
+        grouped = _IN_LAKHS if key.endswith("in") else _IN_THOUSANDS
+        if not found or not grouped.fullmatch(found[1]):
+            _refuse(text)
+        plain = re.sub("[.,]", "", found[1]) + f".{found[2] or '0':>02}"  # 12 EUR 5 has five cents
     elif key in COMMA or key in POINT:
         thousands, point = (".", ",") if key in COMMA else (",", ".")
         whole, _, fraction = plain.partition(point)

@@ -1,10 +1,11 @@
 """Filings: what XBRL says, in plain and inline form, and the sums that must come out."""
 
+import zipfile
 from decimal import Decimal
 
 import pytest
 
-from duomo.errors import InputTooLarge, InputUnreadable
+from duomo.errors import BadInput, InputTooLarge, InputUnreadable
 from duomo_finance import made_up, xbrl
 from duomo_finance.filings import DocumentFields, check_sums
 from duomo_finance.transformations import transform_text
@@ -130,6 +131,37 @@ def test_gross_profit_is_a_difference_and_parts_of_a_dimension_are_not_mixed_in(
     [check] = check_sums(xbrl.parse(facts.encode()).facts)
     assert check.sum == "GrossProfit = Revenues - CostOfRevenue"
     assert check.holds
+
+
+def test_names_of_two_taxonomies_are_told_apart():
+    own = '<own:Liabilities xmlns:own="http://acme.com" contextRef="now" unitRef="usd" decimals="0">1</own:Liabilities>'
+    _, result = fields(instance(own + BALANCE))
+    assert [each.holds for each in result.payload.checks] == [True]
+    assert [each.taxonomy for each in result.payload.fields][:2] == ["http://acme.com", "http://fasb.org/us-gaap/2024"]
+    assert result.findings == []
+
+
+def test_a_report_package_is_its_report(tmp_path):
+    def package(*names):
+        with zipfile.ZipFile(tmp_path / "acme.ZIP", "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in names:
+                archive.writestr(name, instance(BALANCE))
+        return tmp_path / "acme.ZIP"
+
+    beside = (
+        "acme/META-INF/reports.xml",
+        "acme/www.acme.com/acme.xml",
+        "acme/reports/._acme.xhtml",
+        "acme/reports/a.css",
+    )
+    found, result = fields(package("acme/reports/acme.xhtml", *beside))
+    assert len(found) == 3
+    assert result.decision.outcome == "accept"
+    assert [each.name for each in DocumentFields().read(tmp_path)] == ["acme.ZIP"]
+    with pytest.raises(BadInput, match="an archive with 2 reports"):
+        DocumentFields()(package("acme/reports/acme.xhtml", "acme/reports/more.xhtml"))
+    with pytest.raises(InputUnreadable, match="cannot be unpacked"):
+        DocumentFields()(b"PK\3\4 and nothing more")
 
 
 # Bad input: what can be read is kept, and what cannot is named.
@@ -469,6 +501,8 @@ def number(attributes, shown):
         ('decimals="0" format="ixt:fixed-zero"', "", "0"),
         ('decimals="0" format="ixt:zerodash"', "—", "0"),
         ('decimals="2" format="ixt:num-unit-decimal"', "12 EUR 50", "12.50"),
+        ('decimals="2" format="ixt:num-unit-decimal"', "1,234 dollars 5 cents", "1234.05"),
+        ('decimals="2" format="ixt:num-unit-decimal-in"', "1,23,456 rupees 78 paise", "123456.78"),
         ('decimals="0" format="ixt:num-dot-decimal-apos"', "1'234", "1234"),
         ('precision="2" scale="3"', "12", "12000"),
         # The first registry named both marks, the one of thousands first.
@@ -511,6 +545,7 @@ def test_a_precision_is_a_number_of_decimals():
         ('format="ixt:num-dot-decimal"', "1,2341"),
         ('format="ixt:num-comma-decimal"', "1.23"),
         ('format="ixt:num-dot-decimal"', "12,34,567"),
+        ('format="ixt:num-unit-decimal"', "1.5 EUR 20"),
     ],
 )
 def test_a_number_beyond_reason_costs_its_own_fact(attributes, shown):
