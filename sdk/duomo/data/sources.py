@@ -125,6 +125,7 @@ def _with_names(row: Mapping[str, object], columns: Mapping[str, Sequence[str]])
 
 def _name(number: object, names: Sequence[str]) -> object:
     """The name of a class by its number, or a list of names by theirs."""
+    number = number.tolist() if hasattr(number, "tolist") else number  # of numpy or torch
     if isinstance(number, list):
         return [_name(each, names) for each in number]
     if not isinstance(number, int):

@@ -10,6 +10,7 @@ from pathlib import Path
 from duomo.counting import counted
 from duomo.data.examples import Finding
 from duomo.data.sources import METADATA, files_below
+from duomo.inputs.source import is_hidden
 
 
 def unread(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True) -> Iterator[Finding]:
@@ -28,7 +29,7 @@ def unread(data: object, suffixes: tuple[str, ...], *, is_labelled: bool = True)
     others = [path for path in found if path.suffix.lower() not in suffixes]
     read = {path.parent for path in found if path.suffix.lower() in suffixes}
     fix = f"convert them: {', '.join(suffixes)} are read"
-    classes = [each for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith((".", "__"))]
+    classes = [each for each in sorted(folder.iterdir()) if each.is_dir() and not is_hidden(each.name)]
     empty = [repr(each.name) for each in classes if is_labelled and each not in read]
     if empty:
         what = counted(

@@ -76,6 +76,20 @@ def test_a_class_may_be_a_link_and_a_link_in_a_circle_ends(tmp_path):
     assert [(row.id, row.label) for row in rows_of(data, (".txt",))] == [("a/1.txt", "a"), ("b/1.txt", "b")]
 
 
+def test_endings_are_read_in_any_case_and_files_without_labels_need_no_folder(tmp_path):
+    write(tmp_path, "1.TXT", "2.txt", "3.md")
+    assert [row.id for row in rows_of(tmp_path, (".txt",), is_labelled=False)] == ["1.TXT", "2.txt"]
+    assert [row.value for row in rows_of(tmp_path / "1.TXT", (".txt",))] == ["a text"], "a text each line"
+    assert next(unread(tmp_path, (".txt",), is_labelled=False)).what == "1 file was passed over: .md (1)"
+
+
+def test_a_table_of_the_files_of_a_folder_may_be_of_json_lines(tmp_path):
+    write(tmp_path, "a/1.txt")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "a/1.txt", "label": "b"}\n')
+    (row,) = rows_of(tmp_path, (".txt",))
+    assert row.value == {"file_name": "a/1.txt", "label": "b"}
+
+
 def test_folders_in_the_folders_of_classes_are_refused(tmp_path):
     write(tmp_path, "train/a/1.txt", "train/b/1.txt", "test/a/1.txt", "test/b/1.txt")
     with pytest.raises(BadInput, match="is not clear") as caught:
@@ -94,10 +108,11 @@ def test_a_group_larger_than_what_is_held_out_is_trained_on():
 
 def test_files_that_are_not_read_and_folders_that_are_no_class_are_told(tmp_path):
     write(tmp_path, "a/1.txt", "a/Thumbs.db", "b/1.txt", "b/.DS_Store", "c/1.heic", "c/2.HEIC", "README")
-    (tmp_path / "d").mkdir()
+    for name in ("__d__", "__MACOSX", ".cache"):
+        (tmp_path / name).mkdir()
     warning, note = unread(tmp_path, (".txt",))
     assert warning == Finding(
-        "warning", "2 folders have no file that is read, and are no classes: 'c', 'd'", "",
+        "warning", "2 folders have no file that is read, and are no classes: '__d__', 'c'", "",
         "convert them: .txt are read", num_rows=2,
     )  # fmt: skip
     assert note.what == "3 files were passed over: .heic (2), README (1)", "and not what Windows leaves behind"

@@ -4,7 +4,9 @@ import json
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
+import torch
 
 from duomo.errors import BadInput, BadOption, InputMissing, SystemicError
 
@@ -51,7 +53,8 @@ class Numbered(list[Any]):
 
 
 def test_numbers_of_classes_have_the_names_that_a_dataset_gives_them(fit, rows):
-    numbered = Numbered({**row, "label": ["bird", "fish"].index(row["label"])} for row in rows)
+    kinds = int, np.int64, torch.tensor  # the last two after `with_format`
+    numbered = [{**row, "label": kinds[at % 3](["bird", "fish"].index(row["label"]))} for at, row in enumerate(rows)]
     found = fit(Numbered([*numbered, {"text": "a newt", "label": -1}]))
     assert found.labels == ("bird", "fish")
     assert [each.what for each in found.rows.left_out] == ["this row has no label"]
