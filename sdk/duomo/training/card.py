@@ -24,7 +24,7 @@ def _lines(fit: Fit) -> Iterator[str]:
     share = record["trained_parameters"] / max(1, record["parameters"])
     yield f"- trained: `{record['train']}`, {record['trained_parameters']:,} parameters ({share:.1%})"
     if fit.labels:
-        yield f"- labels: {', '.join(fit.labels)}"
+        yield "- labels: " + ", ".join(f"`{' '.join(label.split())}`" for label in fit.labels)
     yield "\n## Scores on the held-out rows\n"
     if fit.metrics:
         yield "| score | value | 95 % interval | from |\n|---|---|---|---|"

@@ -106,9 +106,8 @@ def evaluate(
         training = Training(dataclasses.replace(request, recipe=unlimited), start, catalog.task(task))
         training.read(learns=False)
         if training.model.has_new_head:
-            known = training.labels_of_the_start() if training.model.kind in ("classes", "names") else ()
-            others = [name for name in training.labels if name not in known]
-            said = f"it says {', '.join(known[:8])}, and " if known else ""
+            others = [name for name in training.labels if name not in training.known]
+            said = f"it says {', '.join(sorted(training.known)[:8])}, and " if training.known else ""
             what = f"{said}the rows have {', '.join(others[:8])}"
             raise BadInput(
                 f"'{model}' does not know the labels of these rows",

@@ -48,6 +48,8 @@ class Reading:
         self.left_out: list[LeftOut] = []
         self.findings: list[Finding] = []
         self.labels: list[str] = []
+        self.known = set[str]()
+        """Labels that the model gave before; asked for in evaluation alone."""
         self.truncated = 0
         """Rows longer than the model reads."""
         self.cut_off = 0
@@ -124,15 +126,15 @@ class Reading:
         cls = self.start.trainer()
         if cls.kind not in ("classes", "names", "spans"):
             return material
-        known, kept, lost = self._labels_of_the_model(), list[Example](), list[LeftOut]()
+        self.known, kept, lost = self._labels_of_the_model(), list[Example](), list[LeftOut]()
         for each in material.examples:
-            unknown = [name for name in names_of([each], cls.kind) if name not in known]
+            unknown = [name for name in names_of([each], cls.kind) if name not in self.known]
             if not unknown:
                 kept.append(each)
                 continue
             error = BadInput(
                 f"label {unknown[0]!r} is unknown to the model",
-                why=f"it says {', '.join(sorted(known)[:8])}",
+                why=f"it says {', '.join(sorted(self.known)[:8])}",
                 fix="name the label as the model does, or train it on rows with it: duomo train",
             )
             lost.append(left_out(each.id, ItemError.of(error)))

@@ -88,6 +88,9 @@ def test_a_csv_becomes_a_model_that_reads_rows_with_missing_cells(tmp_path):
     alone = evaluate("tabular-classification", buyers, model=f"dir:{fit.folder}")
     assert alone.num_rows == len(buyers), "rows of one class may be evaluated, though not learned from"
     other = evaluate("tabular-classification", [*buyers, buyers[0] | {"label": "?"}], model=f"dir:{fit.folder}")
+    with pytest.raises(BadInput, match="does not know the labels") as caught:
+        evaluate("tabular-classification", [buyers[0] | {"label": "?"}], model=f"dir:{fit.folder}")
+    assert caught.value.why == f"it says {', '.join(fit.labels)}, and the rows have ?"
     assert other.scores == alone.scores
     assert [each.what for each in other.left_out] == ["label '?' is unknown to the model"]
     with pytest.raises(WeightsMismatch, match="trained for another task"):

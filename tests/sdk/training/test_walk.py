@@ -1,11 +1,13 @@
 """From rows to a folder that is a model."""
 
+import dataclasses
 import json
 
 import toys
 
 import duomo
 from duomo.training import Fit
+from duomo.training.card import card as card_of
 
 
 def test_a_head_is_trained_and_the_folder_is_a_model(fit, rows, catalog):
@@ -26,6 +28,7 @@ def test_what_is_worth_knowing_lies_beside_the_model(fit, rows):
     assert "- left out: `blank`: " in card
     assert f"- `{found.rows.highest_losses[0][0]}`, loss " in card
     assert f"| accuracy | {found.metrics['accuracy'].value:.4f} | {found.metrics['accuracy'].low:.4f} to " in card
+    assert "- labels: `a|b c`, `<i>`\n" in card_of(dataclasses.replace(found, labels=("a|b\nc", "<i>")))
     confusion = json.loads((found.folder / "confusion.json").read_text())
     assert sum(map(sum, confusion["counts"])) == found.rows.validated
     losses = [loss for _, loss in found.rows.highest_losses]
