@@ -63,7 +63,7 @@ def tiny_bert(
 def small_cnn(folder: Path) -> Path:
     """A narrow ResNet classifier for 224 x 224 pictures."""
     torch.manual_seed(0)
-    config = ResNetConfig(
+    config = ResNetConfig(  # type: ignore[call-arg]
         embedding_size=8, hidden_sizes=[8, 16, 32, 64], depths=[1, 1, 1, 1], layer_type="basic", num_labels=10
     )
     ResNetForImageClassification(config).save_pretrained(folder)

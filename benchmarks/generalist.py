@@ -134,7 +134,7 @@ def measure(folder: str, images_held: int = HELD_IMAGES, episodes: int = 40) -> 
         "commonest": np.mean([each == commonest for each in wanted]).item(),
     }
     with duomo.load("text-generation", f"dir:{folder}", device="cpu") as write:
-        network = write.executor.worker.model.network
+        network = write.executor.worker.model.network  # type: ignore[attr-defined]
     known, unseen = texts()
     rows = [of_text(unseen[at : at + WINDOW]) for at in range(0, 64 * WINDOW, WINDOW)]
     nats, counts = losses(network, rows)
@@ -153,7 +153,7 @@ def measure(folder: str, images_held: int = HELD_IMAGES, episodes: int = 40) -> 
     return found
 
 
-def acting(name: str, act: duomo.Runner, count: int) -> dict[str, float]:  # type: ignore[type-arg]
+def acting(name: str, act: duomo.Runner, count: int) -> dict[str, float]:
     """The mean distance over an episode: the model, who does nothing or what chance says, and the expert."""
     draw = np.random.default_rng(7)
     chance = np.random.default_rng(8)
@@ -161,7 +161,7 @@ def acting(name: str, act: duomo.Runner, count: int) -> dict[str, float]:  # typ
     for who in ("model", "nothing", "random", "expert"):
         draw = np.random.default_rng(7)
         worlds: list[Reach | Grid] = [WORLDS[name](draw) for _ in range(count)]
-        seen, done = [[world.observe()] for world in worlds], [[] for _ in worlds]  # type: ignore[var-annotated]
+        seen, done = [[world.observe()] for world in worlds], [[] for _ in worlds]
         costs = []
         for _ in range(worlds[0].steps):
             if who == "model":

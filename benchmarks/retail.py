@@ -41,14 +41,14 @@ LIBRARY = ("DynamicOptimizedTheta", "AutoETS", "AutoCES")
 
 def m3() -> dict[str, Any]:
     """SMAPE and MASE over all 3,003 series, by method."""
-    return {name: _m3(lambda y, m, h, name=name: methods.forecast(y, m, h, name)) for name in methods.METHODS}
+    return {name: _m3(lambda y, m, h, name=name: methods.forecast(y, m, h, name)) for name in methods.METHODS}  # type: ignore[misc]
 
 
 def others() -> dict[str, Any]:
     """SMAPE on M1 and Tourism, on which nothing was chosen."""
     return {
         name: {
-            method: _m3(lambda y, m, h, method=method: methods.forecast(y, m, h, method), name)["smape"]
+            method: _m3(lambda y, m, h, method=method: methods.forecast(y, m, h, method), name)["smape"]  # type: ignore[misc]
             for method in ("ensemble", "dynamic-theta", "theta")
         }
         for name in ("M1", "Tourism")
@@ -228,7 +228,7 @@ def customers() -> dict[str, Any]:
         adapter = CustomerValue(artifacts={"window": Window(end="1997-09-30", unit_days=days, horizon=39 * 7 / days)})
         fitted = adapter.fit(adapter.records(people))
         results = [each.unwrap().payload for each in fitted.map(people)]
-        came = [len({(np.datetime64(d) - np.datetime64("0001-01-01")).astype(int) // days
+        came = [len({(np.datetime64(d) - np.datetime64("0001-01-01")).astype(int) // days  # type: ignore[attr-defined]
                      for d in each["dates"] if d > "1997-09-30"}) for each in people]  # fmt: skip
         expected = np.array([each.expected_purchases for each in results])
         out[name] = {

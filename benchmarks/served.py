@@ -117,7 +117,7 @@ def speech(folder: Path) -> Work:
 def _words_apart(one: str, other: str) -> float:
     """Share of words that differ; some do, since ours leaves pauses out before the network hears a recording."""
     said = [re.findall(r"[a-z0-9']+", each.lower()) for each in (one, other)]
-    return 1 - difflib.SequenceMatcher(None, *said, autojunk=False).ratio()
+    return 1 - difflib.SequenceMatcher(None, said[0], said[1], autojunk=False).ratio()
 
 
 def _with_peers(task: str, model: str, folder: Path) -> dict[str, tuple[list[str], str]]:

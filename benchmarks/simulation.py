@@ -19,7 +19,7 @@ from harness import arguments, report, target
 from duomo.execution.pools.simulate import Constants, FakeDevice, fake_devices, simulate, text_lengths
 
 SEED = 1
-TEXTS = {
+TEXTS: dict[str, Any] = {
     "short": {"median": 20, "sigma": 0.9, "most": 256},
     "paragraphs": {"median": 160, "sigma": 0.9, "most": 2048},
 }

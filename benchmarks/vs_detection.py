@@ -51,7 +51,7 @@ Case = Callable[[], list[np.ndarray[Any, Any]]]
 def rt_detr() -> Network:
     """Every picture is resized to one square: the pipeline can batch it."""
     sizes: Any = {"hidden_sizes": [32, 64, 128, 256], "depths": [2, 2, 2, 2], "embedding_size": 16}
-    backbone = RTDetrResNetConfig(**sizes, out_features=["stage2", "stage3", "stage4"])
+    backbone = RTDetrResNetConfig(**sizes, out_features=["stage2", "stage3", "stage4"])  # type: ignore[call-arg]
     hybrid: Any = {"d_model": 64, "encoder_hidden_dim": 64, "encoder_in_channels": [64, 128, 256], "num_queries": 100}
     hybrid |= {"decoder_in_channels": [64] * 3, "decoder_layers": 2, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128}
     config = RTDetrConfig(**LABELS, **hybrid, backbone_config=backbone, anchor_image_size=None)
@@ -74,7 +74,7 @@ def segformer() -> Network:
 def depth_anything() -> Network:
     """Every picture keeps its shape."""
     sizes: Any = {"hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3, "image_size": 224}
-    backbone = Dinov2Config(
+    backbone = Dinov2Config(  # type: ignore[call-arg]
         **sizes, patch_size=14, out_features=[f"stage{at}" for at in range(1, 5)], reshape_hidden_states=False
     )
     necks: Any = {"neck_hidden_sizes": [24, 48, 96, 96], "fusion_hidden_size": 32, "reassemble_hidden_size": 96}

@@ -38,7 +38,7 @@ def small_llama(folder: Path) -> Path:
     words = list(dict.fromkeys(COMMON))
     vocabulary = ["<pad>", "<unk>", "</s>", *words, *(f"w{at}" for at in range(20_000 - len(words) - 3))]
     raw = Tokenizer(models.WordLevel({word: at for at, word in enumerate(vocabulary)}, unk_token="<unk>"))
-    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()  # type: ignore[assignment]
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="<unk>", pad_token="<pad>", eos_token="</s>")
     tokenizer.save_pretrained(folder)
     config = LlamaConfig(
@@ -131,7 +131,7 @@ class Contest:
     def generated(self, counts: Sequence[int]) -> Case:
         def case() -> Answers:
             batch = self.pipe.tokenizer(self.prompts, return_tensors="pt", padding=True, return_token_type_ids=False)
-            ids = self.pipe.model.generate(**batch, max_new_tokens=max(counts), do_sample=False)
+            ids = self.pipe.model.generate(**batch, max_new_tokens=max(counts), do_sample=False)  # type: ignore[operator]
             return self.cut(ids[:, batch["input_ids"].shape[1] :].tolist(), counts)
 
         return case

@@ -115,7 +115,7 @@ def accelerate_split(texts: Sequence[str], out: Path) -> Vectors:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(accelerate_rank, (texts, port, str(out)), nprocs=WORKERS)
+    mp.spawn(accelerate_rank, (texts, port, str(out)), nprocs=WORKERS)  # type: ignore[attr-defined]
     return np.load(out / "gathered.npy")
 
 

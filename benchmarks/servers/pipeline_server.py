@@ -21,8 +21,8 @@ class Served:
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        self._pipe = pipeline(TASK, model=FOLDER, device="cpu")
-        self._says = {"top_k": 5}
+        self._pipe = pipeline(TASK, model=FOLDER, device="cpu")  # type: ignore[call-overload]
+        self._says: dict[str, Any] = {"top_k": 5}
         if TASK == "automatic-speech-recognition":
             self._says = {"return_timestamps": True, "generate_kwargs": {"num_beams": 1}}
 

@@ -31,5 +31,5 @@ class Embed:
 
 ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
 serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[2])})
-serve.run(Embed.bind(sys.argv[1]), route_prefix="/embed")
+serve.run(Embed.bind(sys.argv[1]), route_prefix="/embed")  # type: ignore[attr-defined]
 time.sleep(3600)

@@ -54,7 +54,7 @@ def finetune(
     executor: str = "local",
     resume: bool = False,
     catalog: Catalog | None = None,
-    on_step: Callable[[Progress], None] | None = None,
+    on_step: Callable[[Progress], object] | None = None,
 ) -> Fit:
     """Train a model on labelled rows.
 
@@ -104,7 +104,7 @@ def fit(
     devices: str | None,
     parallel: str | ParallelDims | None,
     catalog: Catalog | None,
-    on_step: Callable[[Progress], None] | None,
+    on_step: Callable[[Progress], object] | None,
 ) -> Fit:
     """Do what a request asks for, in this process or in one for each device."""
     refuse_other(request.out, request.resume)
@@ -128,7 +128,7 @@ def run_on(
     start: Start,
     catalog: Catalog,
     tell: Tell,
-    on_step: Callable[[Progress], None] | None,
+    on_step: Callable[[Progress], object] | None,
 ) -> Fit:
     """Do what a request asks for, in a process for each place."""
     from duomo.training.distributed.launch import train_on
@@ -147,7 +147,7 @@ def _kept(data: object) -> object:
 
 
 def run(
-    request: Request, start: Start, catalog: Catalog, tell: Tell, on_step: Callable[[Progress], None] | None = None
+    request: Request, start: Start, catalog: Catalog, tell: Tell, on_step: Callable[[Progress], object] | None = None
 ) -> Fit:
     """Do what a request asks for, in this process."""
     import torch

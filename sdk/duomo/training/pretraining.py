@@ -31,7 +31,7 @@ def pretrain(
     executor: str = "local",
     resume: bool = False,
     catalog: Catalog | None = None,
-    on_step: Callable[[Progress], None] | None = None,
+    on_step: Callable[[Progress], object] | None = None,
 ) -> Fit:
     """Train a model from random numbers.
 

@@ -35,7 +35,7 @@ GROUPS = {
 """What starts ranks, by the name of the executor."""
 
 LOG = logging.getLogger("duomo.training")
-Tell = Callable[..., None]
+Tell = Callable[..., object]
 
 
 class Lost(NamedTuple):
@@ -55,7 +55,7 @@ def train_on(
     request: Request,
     start: Start,
     spec: TaskSpec,
-    on_step: Callable[[tuple[Any, ...]], None] | None = None,
+    on_step: Callable[[tuple[Any, ...]], object] | None = None,
     on_restart: Callable[[Lost], None] | None = None,
     dims: ParallelDims | None = None,
     tell: Tell | None = None,
