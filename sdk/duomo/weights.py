@@ -29,6 +29,7 @@ from duomo.layout import (
     network_folder as network_folder,
     no_folder,
     read_object,
+    read_objects,
     record_digest as record_digest,
     refuse_pickles as refuse_pickles,
 )
@@ -67,7 +68,7 @@ class WeightsRef(NamedTuple):
     def architectures(self) -> list[str]:
         """What the folder can be loaded as: its ``architectures``, and the kind of a sentence-transformers folder.
 
-        That is ``SentenceTransformer``, ``CrossEncoder`` or ``SparseEncoder``.
+        That is ``SentenceTransformer`` or ``SparseEncoder``, or ``CrossEncoder.`` with the step that it ends with.
 
         Raises `WeightsMismatch` where ``config.json`` is damaged.
         """
@@ -85,8 +86,10 @@ class WeightsRef(NamedTuple):
             named = ["WhisperForConditionalGeneration"]
         if not (self.folder / "modules.json").is_file():
             return [*named]
-        said = read_object(self.folder / "config_sentence_transformers.json").get("model_type")
-        return [*named, str(said or "SentenceTransformer")]
+        said = read_object(self.folder / "config_sentence_transformers.json").get("model_type") or "SentenceTransformer"
+        steps = [str(each.get("type", "")) for each in read_objects(self.folder / "modules.json")]
+        end = f".{steps[-1].rpartition('.')[2]}" if said == "CrossEncoder" and steps else ""
+        return [*named, f"{said}{end}"]
 
     def family(self) -> str:
         """The model that a folder in duomo layout names in ``duomo.json``; empty in transformers layout."""

@@ -98,6 +98,25 @@ def judge(folder: Path) -> None:
         (folder / name).write_text(json.dumps(said))
 
 
+def pooled(folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    bert(BertModel)(folder)
+    kinds = {"": "base.modules.Transformer", "1_Pooling": "models.Pooling", "2_Dense": "base.modules.Dense"}
+    modules = [{"path": path, "type": f"sentence_transformers.{kind}"} for path, kind in kinds.items()]
+    for name, said in {
+        "modules.json": modules,
+        "1_Pooling/config.json": {"pooling_mode": "mean"},
+        "2_Dense/config.json": {"in_features": 16, "out_features": 1, "module_output_name": "scores"},
+        "config_sentence_transformers.json": {"model_type": "CrossEncoder"},
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(said))
+    save_file(
+        {"linear.weight": torch.randn(1, 16), "linear.bias": torch.zeros(1)}, folder / "2_Dense/model.safetensors"
+    )
+
+
 def bart(folder: Path) -> None:
     sizes = {
         "d_model": 16,
@@ -352,6 +371,7 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("nlp/transformers", "next-sentence-prediction"): bert(BertForNextSentencePrediction),
     ("nlp/transformers", "text-ranking"): bert(BertForSequenceClassification, ("score",)),
     ("nlp/judges", "text-ranking"): judge,
+    ("nlp/pooled", "text-ranking"): pooled,
     ("nlp/gru", "text-classification"): baseline("duomo_nlp.models.gru:TextGruTrainer", "gru"),
     ("nlp/transformer", "text-generation"): baseline("duomo_nlp.models.transformer:CharactersTrainer", "transformer"),
     ("speech/cnn", "audio-classification"): baseline("duomo_speech.cnn:AudioCnnTrainer", "cnn"),

@@ -151,11 +151,19 @@ FAMILIES: tuple[ModelSpec, ...] = (
         limits="one pass a text; first choose among many by semantic-search",
     ),
     FAMILY._replace(
+        name="nlp/pooled",
+        task="text-ranking",
+        loader="duomo_nlp.scoring:PooledRanking",
+        summary="any CrossEncoder folder whose steps after the network are a pooling and dense layers",
+        architectures=("CrossEncoder.Dense",),
+        limits="one pass a text; first choose among many by semantic-search",
+    ),
+    FAMILY._replace(
         name="nlp/judges",
         task="text-ranking",
         loader="duomo_nlp.judging:AnsweredRanking",
         summary="any decoder that a CrossEncoder folder asks whether a text answers, such as Qwen3-Reranker",
-        architectures=("CrossEncoder", "!*ForSequenceClassification"),
+        architectures=("CrossEncoder*", "!CrossEncoder.Dense"),
         limits="one pass a text; first choose among many by semantic-search",
     ),
     *(

@@ -38,6 +38,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 NEEDED = {"Dense": ("in_features", "out_features"), "LayerNorm": ("dimension",)}
 """What the config of a step must say."""
 STEPS = tuple(NEEDED)
+USUAL = "sentence_embedding"
+"""What a step reads and writes where its config does not say."""
 
 
 class Dense(nn.Module):
@@ -80,8 +82,8 @@ class UnitLength(nn.Module):
         return nn.functional.normalize(vectors, dim=-1)
 
 
-def refused(weights: WeightsRef, name: str, path: str) -> list[str]:
-    """What the config of a step asks for and is not written here."""
+def refused(weights: WeightsRef, name: str, path: str, output: str = USUAL) -> list[str]:
+    """What the config of a step asks for and is not written here; `output` is where it is to write."""
     if name not in STEPS:
         return []
     config = _config(weights, path)
@@ -92,9 +94,9 @@ def refused(weights: WeightsRef, name: str, path: str) -> list[str]:
         "torch."
     ):
         found.append(f"activation_function={config.get('activation_function')!r:.60}")
-    usual = "sentence_embedding"
-    names = ("module_input_name", "module_output_name")
-    return [*found, *(f"{key}={config[key]!r:.60}" for key in names if (config.get(key) or usual) != usual)]
+    names = {"module_input_name": USUAL, "module_output_name": output}
+    odd = (key for key, usual in names.items() if (config.get(key) or USUAL) != usual)
+    return [*found, *(f"{key}={config.get(key)!r:.60}" for key in odd)]
 
 
 def read_projections(

@@ -40,12 +40,7 @@ class TextRanking(Encoder[Candidates, SearchResult]):
                 fix="use a cross-encoder, such as hf:cross-encoder/ms-marco-MiniLM-L6-v2",
             )
         self.is_sigmoid = is_sigmoid(weights)
-        if name := read_json(weights, "config_sentence_transformers.json").get("default_prompt_name"):
-            raise WeightsProblem(
-                f"'{weights.folder}' asks for the prompt '{name}' before each text",
-                why="prompts of cross-encoders that are no decoders cannot be honoured here",
-                fix="use a checkpoint without prompts",
-            )
+        refuse_prompt(weights)
 
     @staticmethod
     def estimate(item: Any) -> int:
@@ -89,6 +84,16 @@ class TextRanking(Encoder[Candidates, SearchResult]):
             hits = [Hit.model_construct(index=at, item=str(item.texts[at]), score=scores[at]) for at in best]
             results.append(SearchResult.model_construct(query=str(item.query), hits=hits))
         return results
+
+
+def refuse_prompt(weights: WeightsRef) -> None:
+    """Raise `WeightsProblem` where a prompt stands before each text."""
+    if name := read_json(weights, "config_sentence_transformers.json").get("default_prompt_name"):
+        raise WeightsProblem(
+            f"'{weights.folder}' asks for the prompt '{name}' before each text",
+            why="prompts of cross-encoders that are no decoders cannot be honoured here",
+            fix="use a checkpoint without prompts",
+        )
 
 
 def is_sigmoid(weights: WeightsRef) -> bool:

@@ -6,7 +6,7 @@ ask for and is not written here is refused by name, for leaving it out would giv
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer, normalizers
@@ -53,20 +53,34 @@ class Recipe(NamedTuple):
     """The steps behind the pooling: name, and folder of its weights."""
 
 
-def read_recipe(weights: WeightsRef) -> Recipe:
-    """Read the folder's files. Raises `WeightsMismatch` for what cannot be honoured."""
+def read_recipe(weights: WeightsRef, known: Collection[str] = (), output: str = projections.USUAL) -> Recipe:
+    """Read the folder's files.
+
+    Args:
+        weights: of the folder.
+        known: entries of ``config_sentence_transformers.json`` that the caller reads itself.
+        output: where the last step is to write.
+
+    Raises:
+        WeightsMismatch: it asks for what cannot be honoured.
+    """
     modules = read_json(weights, "modules.json") or []
     every = [(str(each["type"]).rpartition(".")[2], str(each.get("path", ""))) for each in modules]
     steps = dict(every)
     behind = tuple(every[every.index(("Pooling", steps["Pooling"])) + 1 :]) if "Pooling" in steps else ()
     pooling = read_json(weights, f"{steps['Pooling']}/config.json") if "Pooling" in steps else {}
-    general = read_json(weights, "config_sentence_transformers.json")
+    own = read_json(weights, "config_sentence_transformers.json")
+    general = {name: value for name, value in own.items() if name not in known}
     refused = [
         *(f"the step {name}" for name in steps if STEPS.get(name, _UNKNOWN).how == "refused"),
         *_refused(read_sentence_config(weights), SENTENCE),
         *_refused(general, SENTENCES),
         *_refused(pooling, POOLING),
-        *(f"{each} in the step {path}" for name, path in behind for each in projections.refused(weights, name, path)),
+        *(
+            f"{each} in the step {path}"
+            for name, path in behind
+            for each in projections.refused(weights, name, path, output if path == behind[-1][1] else projections.USUAL)
+        ),
         *(
             f"the step {name} before the pooling"
             for name, path in every

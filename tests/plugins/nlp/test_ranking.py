@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import CrossEncoder
-from transformers import AutoModelForSequenceClassification
+from sentence_transformers.base.modules import Dense, Transformer
+from sentence_transformers.sentence_transformer.modules import LayerNorm, Pooling
+from transformers import AutoModel, AutoModelForSequenceClassification
 
 import duomo
-from duomo.errors import WeightsProblem, WrongTask
+from duomo.errors import WeightsMismatch, WeightsProblem, WrongTask
 
 Make = Callable[..., Path]
 QUERY = "Ada in Paris"
@@ -48,6 +51,64 @@ def test_scores_and_order_are_those_of_the_cross_encoder(folder: Path, activatio
             assert [hit.score for hit in result.hits] == sorted((hit.score for hit in result.hits), reverse=True)
             assert [texts[hit.index] for hit in result.hits] == [hit.item for hit in result.hits]
     assert len(runner(ITEMS[0], top_k=2).hits) == 2
+
+
+def pooled(folder: Path, checkpoint: Path, pooling: str, out: int = 1) -> Path:
+    """A CrossEncoder folder that makes a number of a pooled vector."""
+    network = Transformer(str(checkpoint))
+    width = network.get_embedding_dimension()
+    last = Dense(8, out, activation_function=torch.nn.Identity(), module_output_name="scores")
+    dense = [Dense(width, 8, activation_function=torch.nn.GELU()), LayerNorm(8), last]
+    CrossEncoder(modules=[network, Pooling(width, pooling_mode=pooling), *dense], device="cpu").save_pretrained(
+        str(folder)
+    )
+    return folder
+
+
+@pytest.mark.equals("`CrossEncoder` of a pooling and dense layers, scores to 1e-5", "text-ranking")
+@pytest.mark.parametrize(("kind", "pooling"), [("bert", "mean"), ("modernbert", "cls"), ("roberta", "max")])
+def test_scores_of_a_folder_with_a_pooling_and_dense_layers(
+    tmp_path: Path, checkpoint: Make, kind: str, pooling: str
+) -> None:
+    folder = pooled(tmp_path, checkpoint(kind, AutoModel), pooling)
+    runner = duomo.load("text-ranking", f"dir:{folder}", device="cpu")
+    bare = CrossEncoder(str(folder), device="cpu", local_files_only=True)
+    seen = set()
+    for item, outcome in zip(ITEMS, runner.map(ITEMS, batch_size=3), strict=True):
+        query, texts = item if isinstance(item, tuple) else (item["query"], item["texts"])  # type: ignore[index]
+        scores = bare.predict([(query, text) for text in texts], convert_to_numpy=True).tolist()
+        for result in (outcome.unwrap(), runner(item)):
+            assert {hit.index: hit.score for hit in result.hits} == pytest.approx(dict(enumerate(scores)), abs=1e-5)
+        seen |= {*scores}
+    assert len(seen) > 4
+    long = "the cat sat on the mat " * 30
+    [whole] = runner.map([(QUERY, ["a dog", long])], long="window")
+    assert whole.meta.windows > 1
+
+
+def test_steps_that_give_no_one_number_are_refused_by_name(tmp_path: Path, checkpoint: Make) -> None:
+    base = checkpoint("bert", AutoModel)
+    two = pooled(tmp_path / "two", base, "mean", out=2)
+    with pytest.raises(WrongTask, match="does not do text-ranking") as wrong:
+        duomo.load("text-ranking", f"dir:{two}", device="cpu")
+    assert "2 numbers" in wrong.value.why
+    folder = pooled(tmp_path / "one", base, "mean")
+    for file, said, told in (
+        (
+            "4_Dense/config.json",
+            {"module_output_name": "sentence_embedding"},
+            "module_output_name='sentence_embedding'",
+        ),
+        ("2_Dense/config.json", {"module_input_name": "token_embeddings"}, "module_input_name='token_embeddings'"),
+        ("1_Pooling/config.json", {"pooling_mode": "attention"}, "pooling_mode='attention'"),
+    ):
+        path = folder / file
+        before = path.read_text("utf-8")
+        path.write_text(json.dumps(json.loads(before) | said), "utf-8")
+        with pytest.raises(WeightsMismatch) as caught:
+            duomo.load("text-ranking", f"dir:{folder}", device="cpu")
+        assert told in caught.value.why
+        path.write_text(before, "utf-8")
 
 
 @pytest.fixture(scope="module")
