@@ -106,7 +106,7 @@ class Grouped(Model[In, R]):
         passes = (some[at : at + most] for some in groups.values() for at in range(0, len(some), most))
         parts = [([features[at]["inputs"] for at in some], some) for some in passes]
         return [
-            Group({name: torch.cat([each[name] for each in inputs]) for name in inputs[0]}, some)
+            Group({name: _joined([each[name] for each in inputs]) for name in inputs[0]}, some)
             for inputs, some in parts
         ]
 
@@ -153,15 +153,26 @@ class Dense(Grouped[Image, R]):
         with narrow_images(width, height):
             return {"inputs": self._prepared(pixels), "size": (height, width)}
 
+    def collate(self, features: list[Features]) -> list[Group]:
+        groups = super().collate(features)
+        if self.normalize is None:
+            return groups
+        return [Group(each.inputs | self.normalize(each.inputs["pixel_values"]), each.places) for each in groups]
+
     def _prepared(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Prepare an image as the processor does, by the shortest way that gives the same."""
+        """Prepare an image as the processor does, by the shortest way that gives the same; normalised in `collate`."""
         if self.resize is None:
             prepared = self.processor(images=[pixels], return_tensors="pt")
         elif self.normalize is None:
             prepared = self.processor(images=[self.resize(pixels)], do_resize=False, return_tensors="pt")
-        else:
-            return self.normalize(self.resize(pixels))
+        else:  # bytes, a quarter of the numbers that `collate` makes of them
+            return {"pixel_values": self.resize(pixels).contiguous()[None]}
         return {name: prepared[name] for name in ("pixel_values", "pixel_mask") if name in prepared}
+
+
+def _joined(rows: list[Tensor]) -> Tensor:
+    """Put tensors one after another; one alone is not copied."""
+    return torch.cat(rows) if len(rows) > 1 else rows[0]
 
 
 def _floats(output: Output) -> Output:

@@ -107,7 +107,7 @@ class Normalizing:
             try:
                 whole = processor([picture], do_resize=False, return_tensors="pt")
                 normalize._has_mask = "pixel_mask" in whole
-                own = normalize(picture)
+                own = normalize(picture[None])
                 is_all = set(whole) == set(own) and all(torch.equal(whole[name], own[name]) for name in own)
             except MISFITS:
                 return None
@@ -115,11 +115,11 @@ class Normalizing:
                 return None
         return normalize
 
-    def __call__(self, picture: Tensor) -> dict[str, Tensor]:
-        """(3, H, W) uint8 → what the network takes: pixels (1, 3, H, W) float32, and the mask (1, H, W)."""
+    def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
+        """(B, 3, H, W) uint8 → what the network takes: pixels (B, 3, H, W) float32, and the mask (B, H, W)."""
         # As the processor lays them out: a channel is normalised in one go, and convolutions round by the layout.
-        pixels = self._normalize(picture.contiguous()[None], **self._settings)
-        mask = {"pixel_mask": torch.ones((1, *picture.shape[1:]), dtype=torch.int64)} if self._has_mask else {}
+        pixels = self._normalize(pictures.contiguous(), **self._settings)
+        mask = {"pixel_mask": torch.ones(pixels[:, 0].shape, dtype=torch.int64)} if self._has_mask else {}
         return {"pixel_values": pixels, **mask}
 
 

@@ -237,7 +237,7 @@ def test_a_processor_with_a_resizing_of_its_own_gives_the_same_in_parts(processo
     for value in (awkward[0], awkward[1], awkward[4]):
         image = duomo.Image.accept(value)
         whole = processor(images=[image.pil()], return_tensors="pt")
-        rest = normalize(resize(decode(image)))
+        rest = normalize(resize(decode(image))[None])
         assert set(rest) == set(whole)
         assert all(torch.equal(rest[name], whole[name]) for name in whole)
 
@@ -251,7 +251,7 @@ def test_pixels_are_normalised_alike_in_either_layout(beside: bool) -> None:
     pixels = torch.randint(0, 256, (48, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     picture = pixels.permute(2, 0, 1) if beside else pixels.permute(2, 0, 1).contiguous()
     whole = processor([picture], do_resize=False, return_tensors="pt")["pixel_values"]
-    found = normalize(picture)["pixel_values"]
+    found = normalize(picture[None])["pixel_values"]
     assert torch.equal(found, whole)
     assert found.is_contiguous() == whole.is_contiguous(), "a convolution rounds by the layout"
 
