@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import click
 
 from duomo.cli.app import App, app_of
-from duomo.cli.failures import described, is_from_stdout, mute_stdout
+from duomo.cli.failures import Context, described, is_from_stdout, mute_stdout
 from duomo.cli.groups import COMMANDS as COMMANDS, GROUPS, PLUGIN_COMMANDS
 from duomo.cli.stopping import code_of
 from duomo.errors import UnknownPlugin, UsageProblem
@@ -44,6 +44,8 @@ Exit codes:
 
 class Root(click.Group):
     """The root group: built-in commands by name, those of plugins behind them."""
+
+    context_class = Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the built-in commands in the order of a user's need, then those of plugins."""
@@ -142,6 +144,7 @@ def _demand_config(root: click.Context, command: str) -> None:
 
 def _with_globals(command: click.Command) -> click.Command:
     """Let a command, and those in its group, take the global options too, where it has no such option itself."""
+    command.context_class = Context
     taken = {name for each in command.params for name in (*each.opts, *each.secondary_opts, each.name)}
     for option in cli.params:
         free = [name for name in option.opts if name not in taken]

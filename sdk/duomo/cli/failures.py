@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -12,6 +14,20 @@ from duomo.cli.app import app_of
 from duomo.errors import CannotWrite, DuomoError, RequirementMissing, did_you_mean
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+class Context(click.Context):
+    """Says in which command a wrong use was: click does not where an option lacks its value."""
+
+    @contextlib.contextmanager
+    def scope(self, cleanup: bool = True) -> Iterator[click.Context]:
+        """As click's; an error of usage that leaves it knows the innermost context."""
+        with super().scope(cleanup) as ctx:
+            try:
+                yield ctx
+            except click.UsageError as error:
+                error.ctx = error.ctx or ctx
+                raise
 
 
 def described(error: Exception) -> DuomoError:
@@ -94,6 +110,9 @@ def _usage_problem(error: click.ClickException) -> DuomoError:
         first = _example(ctx.command) if missing else as_param
         if not missing and isinstance(error, click.BadParameter) and isinstance(error.param, click.Option):
             first = _what_is_taken(error.message, error.param)
+        elif type(error) is click.BadOptionUsage:  # an option without its value, or a flag with one
+            known = [each for each in ctx.command.params if isinstance(each, click.Option)]
+            first = "\n".join(_what_is_taken("", each) for each in known if error.option_name in each.opts)
         if isinstance(error, click.NoSuchCommand):
             first = _in_our_words(error, ctx)
         problem.fix = f"{first}\n{ctx.command_path} --help".strip()

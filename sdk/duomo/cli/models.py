@@ -51,6 +51,8 @@ def list_models(
         task = catalog.task(task).name
     if plugin is not None:
         _check_plugin(app, plugin)
+    if license is not None:
+        license = _find_license(app, license)
     records = (
         _record(app, spec)
         for spec in catalog.models
@@ -269,6 +271,20 @@ def _check_plugin(app: App, name: str) -> None:
     known = {record.name for record in app.catalog.plugins}
     if name not in known:
         raise UnknownPlugin(f"no plugin named '{name}'", why=did_you_mean(name, known), fix="duomo plugins list")
+
+
+def _find_license(app: App, name: str) -> str:
+    """Find a licence, in capitals or not. Raises `UsageProblem` where no model has it."""
+    from duomo.errors import UsageProblem, did_you_mean
+
+    known = {spec.license.casefold(): spec.license for spec in app.catalog.models if spec.license}
+    if name.casefold() not in known:
+        raise UsageProblem(
+            f"no model is under the licence '{name}'",
+            why=did_you_mean(name, known.values()) or f"the licences here are {', '.join(sorted(known.values()))}",
+            fix="duomo models list shows the licence of each",
+        )
+    return known[name.casefold()]
 
 
 def _verified(spec: ModelSpec) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def test_the_list_shows_what_is_ready_and_what_each_lacks(stocked: Any) -> None:
         (("--installed",), ["fake/here"]),
         (("--family",), ["fake/family"]),
         (("--license", "MIT"), ["fake/lacking"]),
+        (("--license", "mit"), ["fake/lacking"]),
         (("-q", "SMALL one"), ["fake/here"]),
         (("-q", "small two"), []),
         (("--plugin", "fake", "--task", "text-classification", "-q", "starter"), ["fake/here", "fake/away"]),
