@@ -62,7 +62,8 @@ class Table(Short):
             return _checked(cls(*_csv(value), name))
         if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a DataFrame, without waking pandas
             frame: Any = value
-            value = {str(column): list(frame[column]) for column in frame.columns}
+            _check_names([str(column) for column in frame.columns])  # of two columns of one name frame[name] has both
+            value = {str(column): _whole(list(frame[column])) for column in frame.columns}
         if isinstance(value, Mapping):
             return _checked(cls(*_of_mapping(value), name))
         if isinstance(value, Sequence) and value and all(isinstance(row, Mapping) for row in value):
@@ -155,13 +156,7 @@ def _checked(table: Table) -> Table:
             why="there is nothing to read in it",
             fix="a header and a row",
         )
-    twice = next((name for name in table.columns if table.columns.count(name) > 1), None)
-    if twice is not None:
-        raise BadInput(
-            f"two columns of this table are called '{twice}'",
-            why="a cell is found by the name of its column",
-            fix="rename one",
-        )
+    _check_names(table.columns)
     for number, row in enumerate(table.rows, 1):
         if len(row) != len(table.columns):
             raise BadInput(
@@ -176,6 +171,23 @@ def _checked(table: Table) -> Table:
             fix=f"leave columns or rows out, or: duomo config set limits.text_chars {table.nbytes}",
         )
     return table
+
+
+def _check_names(columns: Sequence[str]) -> None:
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(
+            f"two columns of this table are called '{twice}'",
+            why="a cell is found by the name of its column",
+            fix="rename one",
+        )
+
+
+def _whole(cells: list[Any]) -> list[Any]:
+    """Cells of a column, whole numbers again where pandas made 1815.0 of 1815 because another cell is missing."""
+    if not all(isinstance(each, float) and (each != each or each.is_integer()) for each in cells):
+        return cells
+    return [int(each) if each == each else each for each in cells] if any(each != each for each in cells) else cells
 
 
 def _is_row(value: object) -> bool:

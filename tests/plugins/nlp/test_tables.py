@@ -95,6 +95,11 @@ def test_what_is_missing_is_an_empty_text() -> None:
     assert table.rows == (("",), ("",), ("",), ("",), ("1.5",))
 
 
+def test_a_year_is_no_fraction_because_another_is_missing() -> None:
+    for years, cells in (([1815, None], ("1815", "")), ([1815.0, 1.0], ("1815.0", "1.0")), ([0.5, None], ("0.5", ""))):
+        assert sum(Table.accept(pd.DataFrame({"year": years})).rows, ()) == cells
+
+
 def test_a_path_is_a_file_and_a_text_never_a_path(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(CSV)
     assert Table.accept(tmp_path / "t.csv").rows[0] == ("ada", "1815")
@@ -123,6 +128,7 @@ def test_a_table_of_the_command_line_is_a_file(folder: Path, tmp_path: Path) -> 
         ("name,year\nada\n", "row 1 of this table has 1 cell and the header 2"),
         ([{"a": 1}, {"b": 2}], "row 2 of this table has other columns"),
         ({"a": [1, 2], "b": [1]}, "different length"),
+        (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "two columns of this table are called 'a'"),
         ("a,a\n1,2\n", "two columns of this table are called 'a'"),
         ([], "a table is expected"),
         (7, "a table is expected"),
