@@ -63,6 +63,18 @@ _ADDRESSED = re.compile(
 """Who is spoken to, by whom something was done, and who lies where."""
 
 
+_FIRST_NAMED = re.compile(
+    r"\b(?:john|jane|baby|mary|james|robert|michael|david|maria|jose|anna|linda|susan)[ ]+(?:[A-Z]\.?[ ]+)?$",
+    re.IGNORECASE,
+)
+"""First names that are nothing else: JANE DOE has no dyspnoea on exertion."""
+
+
+def is_surname(text: str, start: int) -> bool:
+    """Whether a first name stands right before text[start:]."""
+    return bool(_FIRST_NAMED.search(text[max(0, start - 12) : start]))
+
+
 def is_of_a_person(text: str, start: int, end: int) -> bool:
     """Whether text[start:end] does what only persons do, or is spoken to."""
     return bool(_HUMAN.match(text, end)) or bool(_ADDRESSED.search(text[max(0, start - 40) : start]))

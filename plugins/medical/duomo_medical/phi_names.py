@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from duomo.errors import RequirementMissing
-from duomo_medical.beside import is_dosed_or_graded, is_of_a_person, listed
+from duomo_medical.beside import is_dosed_or_graded, is_of_a_person, is_surname, listed
 from duomo_medical.clinical import (
     BORNE,
     BRANDS,
@@ -151,7 +151,7 @@ def _clinical(token: Token) -> bool:
 def _of_medicine(token: Token) -> bool:
     """Whether a word is an abbreviation, a drug, a sign or a tool by its list, its form or what follows it."""
     start, end, text = token.idx, token.idx + len(token), token.doc.text
-    if is_of_somewhere(text, start, end):
+    if is_of_somewhere(text, start, end) or is_surname(text, start):
         return False
     if token.text in MAY_BE_BORNE and is_of_a_person(text, start, end):
         return False
