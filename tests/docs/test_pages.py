@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md"), ROOT / "sdk" / "README.md"]
 )
-RUN = ["README.md", "docs/python.md", "sdk/README.md"]
+RUN = ["README.md", "docs/index.md", "docs/python.md", "sdk/README.md"]
 """Pages whose Python is one program from top to bottom."""
 
 

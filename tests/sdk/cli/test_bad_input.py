@@ -214,6 +214,13 @@ def test_a_line_that_is_not_utf_8_is_an_error_and_never_altered(duomo: Any, opti
     assert done.exit_code == 3
 
 
+def test_an_input_without_a_name_is_an_error_of_its_own(duomo: Any, tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("good")
+    done = duomo.json("run", "text-classification", "-m", "fake/echo", "", str(tmp_path / "good.txt"))
+    assert [each["ok"] for each in done] == [False, True]
+    assert done[0]["error"]["what"] == "an input has no name"
+
+
 def test_a_path_in_a_list_keeps_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from duomo.cli.jobs.sources import Sources
 

@@ -114,6 +114,9 @@ class Sources:
     def _from_path(self, name: str) -> Iterator[Item | None]:
         if name == "-":
             yield from self._from_stdin()
+        elif not name:
+            why = "what should have named it is empty, such as a variable of the shell that is not set"
+            yield Item(name, InputMissing("an input has no name", why=why, fix="name a file, a folder or a pattern"))
         elif is_url(name):
             yield _from_url(name, self)
         elif os.path.isdir(name):
