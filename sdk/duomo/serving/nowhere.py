@@ -32,7 +32,8 @@ async def not_found(request: Request, error: Exception) -> Response:
     if any(_fits(route, {**scope, "type": "websocket"}) for route in routes):
         return _reply(426, what, "this address is a websocket", f"ws://…{request.url.path:.80}", UPGRADE)
     fix = f"GET {scope.get('root_path', '')}/openapi.json lists all"
-    return _reply(404, what, _near(path_within(scope), scope, routes), fix)
+    served = [f"/v1/tasks/{task}" for task in getattr(request.app.state, "hosted", ())]
+    return _reply(404, what, _near(path_within(scope), scope, routes, served), fix)
 
 
 async def fault(_: Request, error: Exception) -> Response:
@@ -41,8 +42,8 @@ async def fault(_: Request, error: Exception) -> Response:
     return error_reply(500, {"code": "E-DUOMO", "what": what, "why": "", "fix": "the server's log says where"})
 
 
-def _near(path: str, scope: Scope, routes: list[BaseRoute]) -> str:
-    """Name the address without the slashes that are too many, or the nearest of those without a name in them."""
+def _near(path: str, scope: Scope, routes: list[BaseRoute], served: list[str]) -> str:
+    """Name the address without the slashes that are too many, that of the task that it ends with, or the nearest."""
     root = scope.get("root_path", "")
     bare = "/" + "/".join(part for part in path.split("/") if part)
     kinds = ("http", "websocket")
@@ -50,8 +51,10 @@ def _near(path: str, scope: Scope, routes: list[BaseRoute]) -> str:
         _fits(route, {**scope, "path": root + bare, "type": kind}) for route in routes for kind in kinds
     ):
         return did_you_mean(root + bare, [root + bare])
+    if named := [each for each in served if each.endswith(bare[bare.rindex("/") :])]:
+        return did_you_mean(root + named[0], [root + each for each in named])
     known = [route.path for route in routes if isinstance(route, Route) and "{" not in route.path and route.path != "/"]
-    return did_you_mean(root + path, [root + each for each in known])
+    return did_you_mean(root + path, [root + each for each in (*known, *served)])
 
 
 def _fits(route: BaseRoute, scope: Scope) -> bool:

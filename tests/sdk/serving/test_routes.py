@@ -162,6 +162,8 @@ def test_a_class_of_methods_beside_our_routes_answers_as_they_do(faulty):
         ("POST", f"{ONE}/", 404, f"Did you mean '{ONE}'?"),
         ("POST", f"/{ONE}/map", 404, f"Did you mean '{ONE}/map'?"),
         ("POST", "/v1/chat/completion", 404, "Did you mean '/v1/chat/completions'?"),
+        ("POST", "/v1/text-classification", 404, f"Did you mean '{ONE}'?"),
+        ("POST", "/predict/text-classification/", 404, f"Did you mean '{ONE}'?"),
         ("GET", "/v1/live/text-classification", 426, "this address is a websocket"),
     ],
 )
