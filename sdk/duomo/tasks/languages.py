@@ -23,7 +23,7 @@ pt por portuguese | ro ron romanian moldovan | ru rus russian | sa san sanskrit 
 sk slk slovak | sl slv slovenian | sn sna shona | so som somali | sq sqi als albanian | sr srp serbian
 su sun sundanese | sv swe swedish | sw swa swh swahili | ta tam tamil | te tel telugu | tg tgk tajik | th tha thai
 tk tuk turkmen | tl tgl tagalog | tr tur turkish | tt tat tatar | uk ukr ukrainian | ur urd urdu | uz uzb uzn uzbek
-vi vie vietnamese | yi yid ydd yiddish | yo yor yoruba | yue cantonese | zh zho chinese mandarin
+vi vie vietnamese | yi yid ydd yiddish | yo yor yoruba | yue cantonese | zh zho cmn chinese mandarin
 """
 _ROW_OF = {word: row for row in map(str.split, _ROWS.replace("\n", "|").split("|")) for word in row}
 
