@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Finding, find, parse_time
+from duomo.adapters import Finding, find, name_in, parse_time
 from duomo.errors import BadInput, counted
 
 Vector = NDArray[np.float64]
@@ -73,14 +73,14 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
         if problem:
             found.append(find(problem[0], problem[1], field=problem[2], record=str(number), fix=problem[3]))
             continue
-        time, symbol = _time(row), str(row.get("symbol") or "asset").strip()
+        time, symbol = _time(row), _named(row.get("symbol"))
         assert time is not None  # _problem has looked
         zoned = time.tzinfo is not None if zoned is None else zoned
         if (time.tzinfo is not None) != zoned:
             text = "its time has no time zone" if zoned else "its time has a time zone, and those before it have none"
             found.append(find("INPUT.UNREADABLE", text, field="time", record=str(number), fix="write all in one zone"))
             continue
-        currencies[str(row.get("currency") or "")] += 1
+        currencies[_named(row.get("currency"))] += 1
         unsorted += symbol in last and time < last[symbol]
         last[symbol] = time
         if (time, symbol) in cells:
@@ -88,6 +88,11 @@ def read_bars(rows: Iterable[Mapping[str, Any]]) -> tuple[Bars, list[Finding]]:
             continue
         cells[time, symbol] = row
     _one_currency(currencies)
+    unnamed = [key for key in cells if not key[1]]
+    if unnamed and len(unnamed) < len(cells):
+        text = f"{counted(len(unnamed), 'bar has', 'bars have')} no symbol and the others have one; they were left out"
+        found.append(find("INPUT.MISSING_VALUE", text, field="symbol", fix="name the asset of each row"))
+        cells = {key: row for key, row in cells.items() if key[1]}
     if not cells:
         raise BadInput("there are no usable bars", why=found[0].text if found else "no rows were given",
                        fix="rows with time, close and, for several assets, symbol")  # fmt: skip
@@ -127,7 +132,7 @@ def _left_out(cells: Mapping[tuple[dt.datetime, str], Mapping[str, Any]]) -> lis
 
 def _double(symbol: str, when: dt.datetime, number: int, first: Mapping[str, Any], row: Mapping[str, Any]) -> Finding:
     """What is said of a second bar of one moment. Raises `BadInput` where its close is another."""
-    text = f"{symbol} has two bars at {when:%Y-%m-%d}"
+    text = f"{symbol or 'asset'} has two bars at {when:%Y-%m-%d}"
     if _float(first["close"]) != _float(row["close"]):
         raise BadInput(f"INPUT.DUPLICATE: {text}, of different closes", why="which one is right nobody knows",
                        fix="remove the wrong one; where they are of two assets, name each in 'symbol'")  # fmt: skip
@@ -201,7 +206,7 @@ def _panel(cells: Mapping[tuple[dt.datetime, str], Mapping[str, Any]], currency:
             value = _float(row.get(name))
             parts[name][at] = close if np.isnan(value) else value
         parts["volume"][at] = _float(row.get("volume"))
-    return Bars(tuple(times), tuple(symbols), **parts, currency=currency)
+    return Bars(tuple(times), tuple(each or "asset" for each in symbols), **parts, currency=currency)
 
 
 def _one_currency(currencies: Counter[str]) -> None:
@@ -231,6 +236,11 @@ def _time(row: Mapping[str, Any]) -> dt.datetime | None:
         return parse_time(row.get("time", row.get("date")), "time")
     except BadInput:
         return None
+
+
+def _named(cell: object) -> str:
+    """What a cell names, empty where it names nothing; NA is the symbol of a bank."""
+    return cell.strip() if isinstance(cell, str) else name_in(cell) or ""
 
 
 def _float(value: Any) -> float:

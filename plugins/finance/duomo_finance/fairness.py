@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from duomo.adapters import Finding, auc, find
+from duomo.adapters import Finding, auc, find, name_in
 from duomo.tasks.base import Result
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def fairness_report(
         features: Columns that the model saw, to look for stand-ins of the attribute.
         seed: Of the bootstrap.
     """
-    name_of = np.array(["" if each is None else str(each) for each in groups])
+    name_of = np.array([name_in(each) or "" for each in groups])
     yes, p, y = (np.asarray(each, dtype=np.float64) for each in (approved, pd, events))
     names = sorted(set(name_of) - {""})
     large = [name for name in names if (name_of == name).sum() >= MIN_GROUP] or names

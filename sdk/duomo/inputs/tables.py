@@ -183,11 +183,12 @@ def _check_names(columns: Sequence[str]) -> None:
         )
 
 
-def _whole(cells: list[Any]) -> list[Any]:
+def _whole(cells: list[object]) -> list[object]:
     """Cells of a column, whole numbers again where pandas made 1815.0 of 1815 because another cell is missing."""
-    if not all(isinstance(each, float) and (each != each or each.is_integer()) for each in cells):
+    is_made = all(isinstance(each, float) and (each != each or each.is_integer()) for each in cells)
+    if not is_made or not any(each != each for each in cells):
         return cells
-    return [int(each) if each == each else each for each in cells] if any(each != each for each in cells) else cells
+    return [int(each) if isinstance(each, float) and each == each else each for each in cells]
 
 
 def _is_row(value: object) -> bool:

@@ -331,6 +331,18 @@ def test_an_unsorted_gapped_panel_with_doubles_is_put_right_and_said():
     assert set(codes) == {each.code for each in result.findings}
 
 
+def test_a_bar_without_a_symbol_is_no_asset_of_its_own():
+    rows = made_up.bars(60, 2)
+    bars, found = read_bars([{**row, "symbol": row["symbol"] if at % 50 else math.nan} for at, row in enumerate(rows)])
+    assert bars.symbols == ("S0", "S1")
+    assert "3 bars have no symbol" in next(each.text for each in found if each.field == "symbol")
+    assert read_bars([{**row, "currency": math.nan} for row in rows])[0].currency == ""
+    alone = [{**row, "symbol": math.nan} for row in made_up.bars(60, 1)]
+    assert read_bars(alone)[0].symbols == ("asset",)
+    assert read_bars([{**row, "symbol": "NA"} for row in alone])[0].symbols == ("NA",)
+    assert read_bars([{**row, "symbol": 700.0} for row in alone])[0].symbols == ("700",)
+
+
 def test_a_hole_in_the_calendar_is_found():
     rows = [row for row in made_up.bars(200, 1) if not "2024-03-01" < row["time"] < "2024-04-10"]
     _, found = read_bars(rows)
