@@ -216,7 +216,7 @@ def _recipe(given: dict[str, Any]) -> Any:
             with contextlib.suppress(ValueError):
                 values[name] = read(text)
                 break
-    return Recipe.parse(values)
+    return Recipe(**values)
 
 
 def _show_checked(checked: Checked, output: str) -> None:

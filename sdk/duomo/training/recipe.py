@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from duomo.data.checks import name_of
 from duomo.data.cleaning import STEPS
@@ -104,6 +104,18 @@ class Recipe:
     """Seconds that the other processes wait for one until it is taken for hung, and all start again from the last
     checkpoint; 300, or ten times the longest wait before, when left out. It changes no update."""
 
+    def __new__(cls, **given: object) -> Self:
+        """Raise `UsageProblem` with the nearest name for a setting that there is not."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in given:
+            if name not in known:
+                raise UsageProblem(
+                    f"a recipe has no '{name}'",
+                    why=f"it has {', '.join(known)}",
+                    fix=ELSEWHERE.get(name) or did_you_mean(name, known) or "leave it out",
+                )
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         self._check_numbers()
         for name, known in (("optimizer", Optimizer), ("schedule", Schedule), ("precision", Precision)):
@@ -193,19 +205,6 @@ class Recipe:
     def fingerprint(self) -> dict[str, Any]:
         """The settings that decide about the weights."""
         return {name: value for name, value in self.record().items() if name not in CHANGE_NOTHING}
-
-    @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> Recipe:
-        """Read settings by name. Raises `UsageProblem` with the nearest name."""
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in values:
-            if name not in known:
-                raise UsageProblem(
-                    f"a recipe has no '{name}'",
-                    why=f"it has {', '.join(known)}",
-                    fix=ELSEWHERE.get(name) or did_you_mean(name, known) or "leave it out",
-                )
-        return cls(**values)
 
 
 def _is_whole(value: object, least: float = -INFINITY) -> bool:

@@ -198,7 +198,7 @@ def test_a_score_that_the_task_has_not_is_refused_before_the_first_step(fit, row
 )
 def test_names_of_other_trainers_are_answered_with_those_of_a_recipe(name, fix):
     with pytest.raises(UsageProblem, match=f"a recipe has no '{name}'") as caught:
-        duomo.Recipe.parse({name: 1})
+        duomo.Recipe(**{name: 1})  # type: ignore[arg-type]
     assert caught.value.fix.startswith(fix)
 
 
