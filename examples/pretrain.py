@@ -25,6 +25,7 @@ with tempfile.TemporaryDirectory() as folder:
     except KeyboardInterrupt:
         print("stopped after 40 steps")
     fit = duomo.pretrain("text-generation", texts, recipe=recipe, resume=True, **settings)
+    print("went on after step", *(line["step"] for line in fit.curves if "resumed" in line))
     first = next(line["loss"] for line in fit.curves if "loss" in line)
     print(f"nats a character: {first:.2f} at first, {fit.metrics['loss'].value:.2f} on texts held out")
     print("better than a guess:", fit.metrics["loss"].value < 0.75 * math.log(96))

@@ -32,7 +32,7 @@ def main() -> None:
         errors = [fit.metrics["mean_absolute_error"] for fit in fits]
         print(f"off by {errors[0].value:.0f} alone, by {errors[1].value:.0f} together, of {errors[1].num_rows} rows")
         shapes = [{name: each.shape for name, each in load_file(f.folder / "model.safetensors").items()} for f in fits]
-        print("the same network:", shapes[0] == shapes[1])
+        print("the same shapes:", shapes[0] == shapes[1])
 
 
 if __name__ == "__main__":
