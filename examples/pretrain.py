@@ -1,30 +1,34 @@
 """A language model from random numbers, on the documentation that comes with Python; stopped half-way and resumed."""
 
+import functools
 import math
 import tempfile
 from pathlib import Path
 from pydoc_data.topics import topics
+from typing import Any
 
 import duomo
 
 texts = [{"text": text[:4000]} for text in topics.values()][:40]
 
 
-def stop(at: tuple[int, ...]) -> None:
+def stop(at: Any) -> None:
     """End the training as a kill would."""
-    step, *_ = at
-    if step == 40:
+    if at.step == 40:
         raise KeyboardInterrupt
 
 
 with tempfile.TemporaryDirectory() as folder:
-    settings = {"architecture": "transformer", "size": "tiny", "out": Path(folder) / "model"}
     recipe = duomo.Recipe(epochs=3, batch=16, max_steps=80, lr=5e-3, warmup=0.1, checkpoint_s=0.0)
+    train = functools.partial(
+        duomo.pretrain, "text-generation", texts, architecture="transformer", size="tiny", recipe=recipe,
+        out=Path(folder) / "model",
+    )  # fmt: skip
     try:
-        duomo.pretrain("text-generation", texts, recipe=recipe, on_step=stop, **settings)
+        train(on_step=stop)
     except KeyboardInterrupt:
         print("stopped after 40 steps")
-    fit = duomo.pretrain("text-generation", texts, recipe=recipe, resume=True, **settings)
+    fit = train(resume=True)
     print("went on after step", *(line["step"] for line in fit.curves if "resumed" in line))
     first = next(line["loss"] for line in fit.curves if "loss" in line)
     print(f"nats a character: {first:.2f} at first, {fit.metrics['loss'].value:.2f} on texts held out")
