@@ -12,7 +12,7 @@ import duomo
 from duomo.errors import InputTooLong, WrongTask
 from duomo.testing.samples import voice
 from duomo.weights import is_installed
-from duomo_speech.plugin import WHISPER_BASE
+from duomo_speech.recognizers import WHISPER_BASE
 from tests.plugins.speech import tiny
 
 RATE = 16_000

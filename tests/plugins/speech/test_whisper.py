@@ -13,7 +13,7 @@ from duomo.errors import BadOption, InputTooLong, WeightsMismatch, WeightsMissin
 from duomo.tasks.speech import SpeechRecognitionOptions
 from duomo.tasks.speech.whispering import Vocabulary
 from duomo.weights import is_installed, locate
-from duomo_speech.plugin import WHISPER_BASE, WHISPER_TINY_EN
+from duomo_speech.recognizers import WHISPER_BASE, WHISPER_TINY_EN
 from duomo_speech.whisper import Whisper
 from duomo_speech.windows import Window
 from tests.plugins.speech import tiny
