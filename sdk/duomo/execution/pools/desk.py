@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from duomo.execution.base import Entry, ItemResult
-from duomo.execution.pools.runs import Pace, PoolRun, ScheduledRun
+from duomo.execution.pools.exchange import Exchange
+from duomo.execution.pools.runs import ScheduledRun
 from duomo.execution.scheduling.lanes import Lane
 from duomo.execution.scheduling.policy import Policy
 from duomo.execution.scheduling.scheduler import Batch
@@ -15,39 +15,13 @@ from duomo.execution.submitting import Desk, Submitted
 from duomo.outcome import Outcome
 
 
-class Turns(Protocol):
-    """What the desk needs of its pool; all but `turn` and `now` is called under the lock."""
-
-    def turn(self, waiter: PoolDesk) -> None:
-        """Send out what can be sent, and wait until there is news."""
-
-    def now(self) -> float:
-        """Return the time by the crew's clock."""
-
-    def wake(self) -> None:
-        """Make a `turn` that waits return."""
-
-    @property
-    def prepares_long(self) -> bool:
-        """Whether batches take so long to prepare that it is done beside the one before."""
-
-    def pace_of(self, options: object) -> Pace:
-        """Return how fast batches with these options run."""
-
-    def enter(self, run: PoolRun) -> None:
-        """Have one more run take part."""
-
-    def leave(self, run: PoolRun) -> None:
-        """Have it take part no longer."""
-
-
 class LaneRun(ScheduledRun):
     """The items of one lane."""
 
-    def __init__(self, lane: Lane[Submitted], pool: Turns, desk: PoolDesk) -> None:
-        super().__init__(lane.scheduler, lane.options, pool.pace_of(lane.options))
+    def __init__(self, lane: Lane[Submitted], exchange: Exchange, desk: PoolDesk) -> None:
+        super().__init__(lane.scheduler, lane.options, exchange.pace_of(lane.options))
         self._lane = lane
-        self._pool = pool
+        self._exchange = exchange
         self._desk = desk
 
     def next_batch(self, replica: int, *, idle: bool) -> Batch | None:
@@ -57,7 +31,7 @@ class LaneRun(ScheduledRun):
         is done shares a batch with what waits.
         """
         self._desk.expire()
-        is_early = not (idle or self._lane.is_full or self._pool.prepares_long)
+        is_early = not (idle or self._lane.is_full or self._exchange.prepares_long)
         if self._stopped is not None or is_early or self._desk.gather_s():
             return None
         return self._lane.next_batch(replica, idle=idle)
@@ -76,15 +50,14 @@ class PoolDesk(Desk):
 
     def __init__(
         self,
-        pool: Turns,
+        exchange: Exchange,
         policy: Policy,
         estimate: Callable[[Any], int],
         outcome: Callable[[Entry, ItemResult], Outcome[Any]],
-        changed: threading.Condition,
         slo_s: float = 0.0,
     ) -> None:
-        super().__init__(policy, estimate, outcome, pool.now, changed, slo_s)
-        self._pool = pool
+        super().__init__(policy, estimate, outcome, exchange.now, exchange.changed, slo_s)
+        self._exchange = exchange
         self._runs: dict[Lane[Submitted], LaneRun] = {}
 
     @property
@@ -103,9 +76,9 @@ class PoolDesk(Desk):
         with self._changed:
             for lane in self.lanes:
                 if lane not in self._runs:
-                    self._runs[lane] = LaneRun(lane, self._pool, self)
-                    self._pool.enter(self._runs[lane])
-        self._pool.turn(self)
+                    self._runs[lane] = LaneRun(lane, self._exchange, self)
+                    self._exchange.enter(self._runs[lane])
+        self._exchange.turn(self)
         with self._changed:
             for lane, run in list(self._runs.items()):
                 run.has_news = False
@@ -114,10 +87,10 @@ class PoolDesk(Desk):
 
     def wake(self) -> None:
         """Make a `work` that waits look at what has come."""
-        self._pool.wake()
+        self._exchange.wake()
 
     def forget(self, lane: Lane[Submitted]) -> None:
         """Take a lane's run out of the pool."""
         run = self._runs.pop(lane, None)
         if run is not None:  # nothing of it was asked for before a fault of ours
-            self._pool.leave(run)
+            self._exchange.leave(run)

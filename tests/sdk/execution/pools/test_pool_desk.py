@@ -62,7 +62,7 @@ def served(clients: int, devices: int, gap_s: float = 0.001, requests: int = 400
     """Give items a batch, and requests a virtual second; the first quarter, in which the pace is found, is in both."""
     crew = Clients(devices, gap_s, requests)
     crew.pool.start(_JOB._replace(plan=ExecutionPlan("desk", ParallelDims(devices))))
-    with crew.pool._changed:  # so that all of them ask before the first is answered
+    with crew.pool._exchange.changed:  # so that all of them ask before the first is answered
         for client in range(clients):
             crew.ask(client)
     assert crew.over.wait(60)
