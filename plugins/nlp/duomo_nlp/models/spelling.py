@@ -111,7 +111,8 @@ class Spelling(Model[Text, Corrected]):
             word = match.group()
             if word in keep or word.lower() in FOREIGN or self._is_left_alone(word, text[: match.start()]):
                 continue
-            after = self._mended(word, edits)
+            # A capital with two letters wrong is rather a name, at the beginning of a sentence too: Zdenek, not Derek.
+            after = self._mended(word, edits if word.islower() else min(edits, 1))
             if after != word:
                 found.append(Correction.model_construct(before=word, after=after, start=match.start(), end=match.end()))
         return found
