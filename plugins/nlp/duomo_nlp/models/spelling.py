@@ -33,8 +33,8 @@ BEHIND = frozenset("s ll ve d re m".split())
 LEAST = 3
 """Letters: shorter words have too many neighbours."""
 EDITS = 2
-END = re.compile(r"[.!?:]\W*$|^\W*$")
-"""Before a word that begins a sentence: a capital letter there makes no name."""
+END = re.compile(r"(?<!\b[A-Z])(?<!\b(?:Mr|Ms|Dr|St))(?<!\bMrs)(?<!\b(?:Prof|Capt))[.!?:]\W*$|^\W*$")
+"""Before a word that begins a sentence: a capital letter there makes no name. Titles and initials end no sentence."""
 
 
 ENGLISH = frozenset(
