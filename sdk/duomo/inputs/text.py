@@ -19,7 +19,7 @@ from duomo.inputs.source import name_of, read_file
 BLANKS = (
     "".join(each for each in map(chr, range(0x3001)) if each.isspace())
     + "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
-    + "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u3164\ufeff"
+    + "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u3164\ufe0e\ufe0f\ufeff"
 )
 """White space, and signs that are not seen, such as those that web pages break words at."""
 _HEAD = 4096

@@ -94,6 +94,14 @@ def test_a_long_text_is_refused_cut_or_averaged_as_asked(runner: duomo.Runner[An
     assert (whole.meta.windows, whole.unwrap().top.name) == (4, "negative")
 
 
+def test_an_emoji_counts_as_telephones_type_it(runner: duomo.Runner[Any]) -> None:
+    """Behind a heart stands a sign that is not seen, and it was neutral."""
+    plain = runner("I \u2764 it").labels
+    assert plain[0].name == "positive"
+    assert runner("I \u2764\ufe0f it").labels == plain
+    assert runner("\U0001f468\u200d\u2764\ufe0f\u200d\U0001f468").top.name == "positive"
+
+
 @pytest.mark.parametrize(
     "text", ["This isn’t great", "This isnʼt great", "This isn't\u200b great", "Ｔｈｉｓ ｉｓｎ't ｇｒｅａｔ"]
 )

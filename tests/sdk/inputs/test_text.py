@@ -45,7 +45,9 @@ def test_a_text_keeps_its_name_across_processes(tmp_path):
     assert copy.name == str(tmp_path / "a.txt")
 
 
-@pytest.mark.parametrize("value", ["", "   \n\t", b"", {"text": ""}, "\u200b", " \ufeff\u00a0\u00ad\u200e", "\u3164"])
+@pytest.mark.parametrize(
+    "value", ["", "   \n\t", b"", {"text": ""}, "\u200b", " \ufeff\u00a0\u00ad\u200e", "\u3164", "\u200d\ufe0f"]
+)
 def test_an_empty_text_is_refused(value):
     with pytest.raises(InputUnreadable, match="this text is empty"):
         Text.accept(value)

@@ -25,9 +25,13 @@ MAX_WORDS = 512
 """VADER is made for sentences; its rules take time that grows with the square of the words."""
 _WORD = re.compile(r"\S+")
 _SIGNS = str.maketrans(
-    {**dict.fromkeys("\u2018\u2019\u02bc\u2032\u00b4`", "'"), **dict.fromkeys("\u200b\u2060\ufeff\u00ad")}
+    {
+        **dict.fromkeys("\u2018\u2019\u02bc\u2032\u00b4`", "'"),
+        **dict.fromkeys("\u200b\u200d\u2060\ufe0e\ufe0f\ufeff\u00ad"),
+    }
 )
-"""VADER's list has *isn't* with the typewriter's apostrophe alone, and no word with a sign in it that is not seen."""
+"""VADER's list has *isn't* with the typewriter's apostrophe alone, and no word with a sign in it that is not seen, as
+stands behind a heart that a telephone has typed."""
 
 
 class Vader(Model[Text, Classification]):
