@@ -64,7 +64,11 @@ def group_rows(rows: Iterable[Any]) -> Iterator[Any]:
             yield row
             continue
         columns = columns or ("ds", "y", *(name for name in OPTIONAL if name in row))
-        name = name_in(row["unique_id"])
+        try:
+            name = name_in(row["unique_id"])
+        except BadInput as error:
+            yield error
+            continue
         one = series.setdefault(name, {"unique_id": name, **{each: [] for each in columns}})
         for each in columns:
             one[each].append(row.get(each))

@@ -149,11 +149,10 @@ def by_customer(rows: Iterable[Any]) -> Iterator[Any]:
             yield row
             continue
         try:
-            day = _day(row["date"], "date")
+            day, name = _day(row["date"], "date"), name_in(row["customer_id"])
         except BadInput as error:
             yield BadInput(f"row {number} of the table: {error.what}", why=error.why, fix=error.fix)
             continue
-        name = name_in(row["customer_id"])
         one = found.setdefault(name, {"customer_id": name, "dates": [], "amounts": [], "currency": []})
         one["dates"].append(day.isoformat())
         one["amounts"].append(row["amount"])

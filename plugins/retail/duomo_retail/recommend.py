@@ -169,7 +169,11 @@ def _histories(rows: Iterable[Any]) -> Iterator[Any]:
         if isinstance(row, DuomoError):
             yield row
             continue
-        user, item = name_in(row["user_id"]), name_in(row["item_id"])
+        try:
+            user, item = name_in(row["user_id"]), name_in(row["item_id"])
+        except BadInput as error:
+            yield error
+            continue
         found.setdefault(user, []).append((str(row["time"]), str(item)))
     for user, pairs in found.items():  # `record` puts them in order
         yield {"user_id": user, "items": [item for _, item in pairs], "times": [time for time, _ in pairs]}

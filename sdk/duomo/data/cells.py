@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from duomo.errors import BadInput
 from duomo.inputs.text import BLANKS
 
 EMPTY_WORDS = frozenset(
@@ -14,6 +15,9 @@ EMPTY_WORDS = frozenset(
     "#div/0! #value! #ref! #num! #name? #null!".split()
 )
 """What databases, spreadsheets, statistics packages and people write for nothing, in small letters."""
+EXACT = 2.0**53
+"""Up to here each whole number is a fraction of its own."""
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d\d")
 _AMOUNT = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'’\s]*\s*(?:%|[$€£¥]|[A-Z]{3})?\)?")
 
 
@@ -40,11 +44,22 @@ def name_in(cell: Any) -> str | None:
     """The name of somebody or something, or None where the cell is empty.
 
     A column of numbers in which one is missing makes 1234.0 of 1234: a whole number has one name.
+
+    Raises `BadInput` for a number of which digits are lost, so that others have the same name: a fraction beyond 2^53,
+    and what spreadsheets write for long numbers, 4.00638E+12.
     """
     if is_missing(cell):
         return None
     if getattr(cell, "shape", None) == ():  # of numpy or torch
         cell = cell.item()
+    if (isinstance(cell, float) and abs(cell) > EXACT) or (
+        isinstance(cell, str) and _SHORTENED.fullmatch(cell.strip())
+    ):
+        raise BadInput(
+            f"the name {cell} has lost digits",
+            why="a spreadsheet writes a long number so, and pandas where another cell of its column is empty",
+            fix="export the column as text; in pandas: read_csv(…, dtype={'NAME': str})",
+        )
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
 
 

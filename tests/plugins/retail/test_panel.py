@@ -46,9 +46,10 @@ def test_periods_may_be_dates_of_python_numpy_and_pandas(of: Any) -> None:
 
 
 def test_an_empty_name_is_of_no_article_and_a_whole_number_is_one_however_it_is_written() -> None:
-    names = [float("nan"), 7.0, "7", 7, "NA"]
+    names = [float("nan"), 7.0, "7", 7, "NA", "4.00638E+12"]
     rows = [{"unique_id": name, "ds": day, "y": 1.0} for name, day in zip(names, DAYS, strict=False)]
-    lost, also, one = sorted(group_rows(rows), key=lambda each: isinstance(each, dict))
+    lost, also, cut, one = sorted(group_rows(rows), key=lambda each: isinstance(each, dict))
+    assert cut.what == "the name 4.00638E+12 has lost digits"
     assert [each.what for each in (lost, also)] == [f"row {at} of the panel has no 'unique_id'" for at in (1, 5)]
     assert (one["unique_id"], one["ds"]) == ("7", DAYS[1:4])
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from duomo.adapters import answer_of, is_amount, is_missing, name_in, number_in, other_answers
+from duomo.errors import BadInput
 
 NAN = (math.nan, np.float32("nan"), np.float16("nan"), decimal.Decimal("NaN"), np.datetime64("NaT"))
 WORDS = (
@@ -54,6 +55,15 @@ def test_a_name_is_the_same_whatever_a_program_makes_of_its_column(cell):
         "1.5",
         "True",
     ]
+
+
+def test_a_name_that_has_lost_digits_is_refused():
+    assert [name_in(each) for each in (2.0**53, 4006381333931, "4006381333931", "1E5", "E+12", 10**18)] == [
+        "9007199254740992", "4006381333931", "4006381333931", "1E5", "E+12", "1" + 18 * "0",
+    ]  # fmt: skip
+    for cell in (1.2345678901234568e18, np.float64(2.0**53 + 2), "4.00638E+12", "4,00638E+12", "1E+15"):
+        with pytest.raises(BadInput, match="has lost digits"):
+            name_in(cell)
 
 
 def test_a_number_is_one_as_programs_write_it():
