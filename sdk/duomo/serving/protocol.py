@@ -40,10 +40,12 @@ class DrainingServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take a terminal that is closed as SIGTERM, unless ``nohup`` has it ignored."""
+        """Take a terminal that is closed as SIGTERM, unless ``nohup`` has it ignored; end by the signal that came."""
         closed = getattr(signal, "SIGHUP", None)
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and callable(signal.getsignal(signal.SIGTERM)):  # Ray's, which exits with 15
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with super().capture_signals():
-            is_main = threading.current_thread() is threading.main_thread()
             if closed is None or not is_main or signal.getsignal(closed) is not signal.SIG_DFL:
                 yield
                 return

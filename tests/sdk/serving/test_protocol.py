@@ -1,6 +1,7 @@
 """What a connection may be made to hold: a server on loopback, and a client that writes what it likes."""
 
 import asyncio
+import signal
 
 import pytest
 import uvicorn
@@ -136,3 +137,15 @@ def test_who_owes_the_rest_and_is_silent_is_left(begins, monkeypatch):
     monkeypatch.setattr(protocol, "SILENT_S", 0.05)
     said, _ = say((begins,))
     assert b"200 OK" not in said
+
+
+def test_a_server_ends_by_the_signal_whatever_a_library_has_put_there():
+    """Ray's handler exits with 15."""
+    usual = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        server = protocol.DrainingServer(uvicorn.Config("none"), lambda: asyncio.sleep(0))
+        with server.capture_signals():
+            assert signal.getsignal(signal.SIGTERM) == server.handle_exit
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, usual)

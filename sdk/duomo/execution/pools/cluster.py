@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import socket
 import threading
 from collections import Counter
@@ -95,10 +96,14 @@ def _connect(address: str | None) -> None:
     # Ray prints that a worker died to standard output, where results may be going; it has no public switch.
     ray._private.worker._worker_logs_enabled = False
     dashboard = False if address is None else None
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, include_dashboard=dashboard, logging_level="error", log_to_driver=False)
     except Exception as error:  # a node that is not up in time is a bare one of Ray's
         raise _no_answer(address or "a cluster of its own", str(error)) from error
+    if handler not in (None, signal.SIG_DFL) and threading.current_thread() is threading.main_thread():
+        # Ray's own ends the process with status 15; a command says how it was stopped, and a program what it likes.
+        signal.signal(signal.SIGTERM, handler)
 
 
 def kind_of(device: str) -> str:

@@ -1,5 +1,8 @@
 """Who ends the connection with a Ray cluster, where several runners of a process share it."""
 
+import signal
+from typing import Any
+
 import pytest
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -34,3 +37,20 @@ def test_the_caller_s_own_connection_is_left_to_him(calls: list[str]) -> None:
     calls.append("init")
     assert not connect(None)
     assert calls == ["init"]
+
+
+@pytest.mark.parametrize("before", [lambda *_: None, signal.SIG_IGN, signal.SIG_DFL])
+def test_a_handler_of_sigterm_that_the_program_has_stays(
+    calls: list[str], monkeypatch: pytest.MonkeyPatch, before: Any
+) -> None:
+    def theirs(*_: object) -> None:
+        """Ray's, which exits with the number of the signal."""
+
+    monkeypatch.setattr(ray, "init", lambda *_, **__: signal.signal(signal.SIGTERM, theirs))
+    usual = signal.signal(signal.SIGTERM, before)
+    try:
+        assert connect(None)
+        assert signal.getsignal(signal.SIGTERM) is (theirs if before is signal.SIG_DFL else before)
+        part()
+    finally:
+        signal.signal(signal.SIGTERM, usual)
