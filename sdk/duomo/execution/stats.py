@@ -6,6 +6,9 @@ import dataclasses
 import warnings
 from typing import NamedTuple
 
+SIZES = tuple(2**power for power in range(11))
+"""Sizes of batches, 1 to 1,024, between which they are counted."""
+
 
 @dataclasses.dataclass(slots=True)
 class Counts:
@@ -15,6 +18,10 @@ class Counts:
     """Items given out, those that failed or were dropped included."""
     failed: int = 0
     batches: int = 0
+    batched: int = 0
+    """Items of all batches, those that ran again included."""
+    sizes: list[int] = dataclasses.field(default_factory=lambda: [0] * (len(SIZES) + 1))
+    """How many batches had at most as many items as `SIZES` says and more than the one before; the last had more."""
     splits: int = 0
     """Batches that were halved to find the item at fault."""
     retries: int = 0
@@ -29,10 +36,20 @@ class Counts:
     padded_cost: int = 0
     """The same with padding."""
 
+    def batch(self, size: int, cost: int, padded_cost: int) -> None:
+        """Count a batch of `size` items."""
+        self.batches += 1
+        self.batched += size
+        self.sizes[min((size - 1).bit_length(), len(SIZES))] += 1
+        self.cost += cost
+        self.padded_cost += padded_cost
+
     def add(self, other: Counts) -> None:
         """Add what another scheduler counted."""
         for field in dataclasses.fields(Counts):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+            if field.name != "sizes":
+                setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        self.sizes = [one + more for one, more in zip(self.sizes, other.sizes, strict=True)]
 
 
 class ReplicaStats(NamedTuple):

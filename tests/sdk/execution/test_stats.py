@@ -8,9 +8,16 @@ REPLICAS = (ReplicaStats("cpu", items=3, busy_s=0.5), ReplicaStats("cuda:0", "lo
 
 
 def test_counts_add_up_field_by_field():
-    total = Stats(items=1, cost=10, compute_s=2.0)
-    total.add(Counts(items=2, failed=1, padded_cost=16, ooms=3))
-    assert total == Stats(items=3, failed=1, cost=10, padded_cost=16, ooms=3, compute_s=2.0)
+    total, more = Stats(items=1, cost=10, compute_s=2.0), Counts(items=2, failed=1, ooms=3)
+    for size in (1, 2, 3, 4, 5000):
+        more.batch(size, cost=size, padded_cost=2 * size)
+    total.add(more)
+    total.add(more)
+    sizes = [2, 2, 4, *[0] * 8, 2]
+    assert total == Stats(
+        items=5, failed=2, batches=10, batched=10020, sizes=sizes, cost=10030, padded_cost=20040, ooms=6, compute_s=2.0
+    )
+    assert more.sizes == [1, 1, 2, *[0] * 8, 1], "what was added is left as it is"
 
 
 def test_what_follows_from_the_counters():

@@ -60,8 +60,11 @@ def test_every_number_of_the_status_is_that_of_the_metrics_and_of_stats(serve, f
         assert number(text, name, **task) == model[field], name
     stats = faulty.executor.stats()
     assert (model["batches"], model["compute_s"], model["padding"]) == (stats.batches, stats.compute_s, stats.padding)
-    mean = number(text, "duomo_batch_items_sum", **task) / number(text, "duomo_batch_items_count", **task)
-    assert model["items_per_batch"] == mean
+    batches, items = (number(text, f"duomo_batch_items_{part}", **task) for part in ("count", "sum"))
+    assert (batches, model["items_per_batch"]) == (stats.batches, items / batches), "each batch counts once"
+    assert number(text, "duomo_batch_items_bucket", le="+Inf", **task) == batches
+    assert number(text, "duomo_batch_items_bucket", le="1024.0", **task) == batches
+    assert number(text, "duomo_batch_items_bucket", le="1.0", **task) < batches, "nine items of one request"
     assert 0 < model["p50_ms"] <= model["p95_ms"] <= model["p99_ms"]
 
 

@@ -236,9 +236,7 @@ class Scheduler:
             batch = self._cut(worker, most_cost)
         else:
             return None
-        self.counts.batches += 1
-        self.counts.cost += batch.cost
-        self.counts.padded_cost += batch.padded
+        self.counts.batch(len(batch.entries), batch.cost, batch.padded)
         return batch
 
     def settle(self, batch: Batch, item_results: Sequence[ItemResult]) -> None:

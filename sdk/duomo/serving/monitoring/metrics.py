@@ -17,8 +17,6 @@ R = TypeVar("R", bound=Result)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = tuple(0.001 * 2**power for power in range(16))
 """Upper bounds of the buckets of durations: 1 ms to 33 s, each twice the one before."""
-ITEMS = tuple(float(2**power) for power in range(11))
-"""Upper bounds of the buckets of batch sizes: powers of two."""
 
 
 class Metrics:
@@ -33,7 +31,6 @@ class Metrics:
         self.seconds = self._histogram("duomo_request_seconds", "From the request to its answer")
         self.queue = self._histogram("duomo_queue_seconds", "From an item's coming to its batch")
         self.compute = self._histogram("duomo_compute_seconds", "Of the batch that an item ran in")
-        self.batch = self._histogram("duomo_batch_items", "Items of the batch that an item ran in", ITEMS)
         self.recent: dict[str, Recent] = {}
         """Task → its last requests."""
         # Prometheus makes each set of labels out again, which costs more than to count.
@@ -52,7 +49,6 @@ class Metrics:
         """Count one outcome, and the seconds that it waited and was computed."""
         self._item(task, outcome.error.code if outcome.error is not None else "ok").inc()
         if outcome.error is None:
-            self.batch.observe(task, outcome.meta.batch)
             self.queue.observe(task, queue_s)
             self.compute.observe(task, compute_s)
 
@@ -76,7 +72,7 @@ class Metrics:
 
     def value(self, sample: str, task: str) -> float:
         """Return one number of a task; 0 before it was counted."""
-        for each in (self.cancelled, self.queue, self.compute, self.batch):
+        for each in (self.cancelled, self.queue, self.compute):
             for family in each.collect():
                 for found in family.samples:
                     if found.name == sample and found.labels["task"] == task:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from duomo.execution.stats import SIZES
 from duomo.serving.status.snapshot import ModelStatus, Snapshots
 from duomo.tasks.base import Result
 
@@ -54,7 +56,12 @@ class Gauges(Collector, Generic[R]):
             "duomo_drift", "KS or PSI of a signal against its reference", labels=["task", "signal"]
         )
         alarm = GaugeMetricFamily("duomo_drift_alarm", "1 where a signal has shifted", labels=["task", "signal"])
+        sizes = HistogramMetricFamily("duomo_batch_items", "Items of a batch", labels=["task"])
+        bounds = [*(f"{size}.0" for size in SIZES), "+Inf"]
         for each in status.models:
+            sizes.add_metric(
+                [each.task], list(zip(bounds, itertools.accumulate(each.sizes), strict=True)), each.batched
+            )
             ready.add_metric([each.task], each.state == "ready")
             info.add_metric([each.task, each.model, each.revision, each.optimize], 1)
             for number, replica in enumerate(each.replicas):
@@ -63,7 +70,7 @@ class Gauges(Collector, Generic[R]):
             for shift in each.drift:
                 drift.add_metric([each.task, shift.signal], shift.statistic)
                 alarm.add_metric([each.task, shift.signal], shift.alarm)
-        yield from (ready, info, busy, restarts, drift, alarm)
+        yield from (sizes, ready, info, busy, restarts, drift, alarm)
 
 
 def _family(family: Metric, models: list[ModelStatus], field: str) -> Metric:

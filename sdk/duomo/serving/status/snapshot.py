@@ -67,6 +67,10 @@ class ModelStatus(pydantic.BaseModel):
     compute_ms: float
     """Means since the start."""
     batches: int
+    batched: int
+    """Items of all batches."""
+    sizes: list[int]
+    """How many batches had 1 item, 2 at most, 4, 8 …, 1,024, and more."""
     items_per_batch: float
     padding: float
     prepare_s: float
@@ -138,7 +142,9 @@ def model_status(hosted: Hosted[R]) -> ModelStatus:
         queue_ms=metrics.mean("duomo_queue_seconds", name) * 1e3,
         compute_ms=metrics.mean("duomo_compute_seconds", name) * 1e3,
         batches=stats.batches,
-        items_per_batch=metrics.mean("duomo_batch_items", name),
+        batched=stats.batched,
+        sizes=stats.sizes,
+        items_per_batch=stats.batched / max(1, stats.batches),
         padding=stats.padding,
         prepare_s=stats.prepare_s,
         compute_s=stats.compute_s,

@@ -416,9 +416,12 @@ def test_all_that_happens_is_counted_once():
     scheduler.fail(again, problem("TimeoutError"))
     scheduler.settle(alone, good(alone))
     assert [each.error is not None for _, each in scheduler.emit()] == [False, False, True, False]
+    sizes = scheduler.counts.sizes
+    assert sum(sizes) == 7
     assert scheduler.counts == Counts(
-        items=4, failed=1, batches=7, splits=2, retries=1, ooms=1, lost=1, cost=280, padded_cost=320
-    )
+        items=4, failed=1, batches=7, batched=12, sizes=sizes, splits=2, retries=1, ooms=1, lost=1, cost=280,
+        padded_cost=320,
+    )  # fmt: skip
 
 
 def test_items_without_failures_are_counted_as_well():
