@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import queue
 import threading
 from collections import Counter, defaultdict
@@ -72,7 +73,7 @@ def difference_when_cut(
     """How far a network's output moves when it is cut: rounding for a right plan, and far more for a wrong one.
 
     Args:
-        build: makes the network, the same at each call.
+        build: makes the network, of which each rank cuts a copy.
         call: runs it, and gives a tensor of its output.
         tensor_plan: for more than one rank a stage.
         pipeline_split: for more than one stage.
@@ -84,14 +85,15 @@ def difference_when_cut(
         WorkerContractError: a plan does not fit the network.
     """
     group = ThreadGroup(pp, tp)
-    pieces = [build().eval() for _ in group.ranks]
+    network = build().eval()
+    pieces = [copy.deepcopy(network) for _ in group.ranks]
     for piece, ranks in zip(pieces, group.ranks, strict=True):
         if pp > 1:
             pipeline.cut(piece, pipeline.check(pipeline_split, pp, "the network"), ranks, "the network")
         if tp > 1:
             tensor.cut(piece, tensor.check(tensor_plan, tp, "the network"), ranks, "the network")
     with torch.no_grad():
-        whole = call(build().eval())
+        whole = call(network)
     return max(float((output - whole).abs().max()) for output in group.run(call, pieces))
 
 

@@ -1,5 +1,6 @@
 """Chats with images: the tokens of `generate`, alone and in a batch; sampling that a seed repeats; bad chats."""
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[..., 
     return get
 
 
+@pytest.fixture(scope="module")
+def network(folder: Any) -> Callable[[Callable[..., Path]], Any]:
+    """The network of a checkpoint, read once; nobody changes it."""
+    return functools.cache(lambda make: AutoModelForImageTextToText.from_pretrained(folder(make)).eval())
+
+
 @pytest.fixture(autouse=True)
 def counts_of_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """The processor of SmolVLM wants num2words for videos, and asks for it before any image."""
@@ -65,17 +72,12 @@ def test_a_processor_that_needs_a_library_says_which(folder: Any, monkeypatch: p
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # of the processor of GLM-4V, on tensors
 @pytest.mark.parametrize("make", MAKERS)
-def test_chats_are_answered_alike_over_two_devices(folder: Any, make: Callable[..., Path]) -> None:
+def test_chats_are_answered_alike_over_two_devices(folder: Any, network: Any, make: Callable[..., Path]) -> None:
     """The model of texts is cut inside its layers, or between them; what reads images is on both."""
 
-    def build() -> Any:
-        return AutoModelForImageTextToText.from_pretrained(folder(make))
-
-    def answer(network: Any) -> torch.Tensor:
+    def answer(piece: Any) -> torch.Tensor:
         settings: dict[str, Any] = {"max_new_tokens": 3, "min_new_tokens": 3, "do_sample": False}
-        written = network.generate(
-            **inputs.to(network.dtype), **settings, output_scores=True, return_dict_in_generate=True
-        )
+        written = piece.generate(**inputs.to(piece.dtype), **settings, output_scores=True, return_dict_in_generate=True)
         return torch.cat([torch.stack(written.scores, 1).clamp(-50).flatten(), written.sequences.flatten().float()])
 
     processor = AutoProcessor.from_pretrained(folder(make))
@@ -84,7 +86,7 @@ def test_chats_are_answered_alike_over_two_devices(folder: Any, make: Callable[.
         [{"role": "user", "content": parts}],
         add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
     )  # fmt: skip
-    config = build().config
+    config = network(make).config
     plans: Any = {
         "tensor_plan": ImageChatter.tensor_plan(config),
         "pipeline_split": ImageChatter.pipeline_split(config),
@@ -93,16 +95,15 @@ def test_chats_are_answered_alike_over_two_devices(folder: Any, make: Callable[.
     assert (plans["pipeline_split"] is None) is (make.__name__ in NO_PIPELINE)
     tensor, pipeline = plans.values()
     if tensor is not None:
-        assert difference_when_cut(build, answer, tensor_plan=tensor, tp=2) < 1e-4
+        assert difference_when_cut(lambda: network(make), answer, tensor_plan=tensor, tp=2) < 1e-4
     if pipeline is not None:
-        assert difference_when_cut(build, answer, pipeline_split=pipeline, pp=2) < 1e-4
+        assert difference_when_cut(lambda: network(make), answer, pipeline_split=pipeline, pp=2) < 1e-4
 
 
 @pytest.mark.equals("`generate`, the same tokens", "image-text-to-text")
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # of the processor of GLM-4V, on tensors
 @pytest.mark.parametrize("make", MAKERS)
-def test_answers_have_the_tokens_of_generate(folder: Any, make: Callable[..., Path]) -> None:
-    network = AutoModelForImageTextToText.from_pretrained(folder(make)).eval()
+def test_answers_have_the_tokens_of_generate(folder: Any, network: Any, make: Callable[..., Path]) -> None:
     processor = AutoProcessor.from_pretrained(folder(make))
     if make in (
         tiny_chat.qwen3_5,
@@ -123,7 +124,7 @@ def test_answers_have_the_tokens_of_generate(folder: Any, make: Callable[..., Pa
             chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
         )
         with torch.inference_mode():
-            tokens = network.generate(**inputs.to(network.dtype), max_new_tokens=6, do_sample=False)
+            tokens = network(make).generate(**inputs.to(network(make).dtype), max_new_tokens=6, do_sample=False)
         expected = processor.tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         for result in (outcome.unwrap(), runner({"text": text, "image": photos}, max_new_tokens=6)):
             assert result.text == expected.strip()
