@@ -175,8 +175,9 @@ def d_fine() -> tuple[Any, Any]:
         "out_features": ["stage2", "stage3", "stage4"], "hidden_sizes": [16, 16, 16, 32], "depths": [1] * 4,
     }  # fmt: skip
     config = tf.DFineConfig(
-        **NAMES, **HYBRID, backbone_config=tf.HGNetV2Config(**stages, embedding_size=8), hidden_expansion=0.5
-    )
+        **NAMES, **HYBRID, backbone_config=tf.HGNetV2Config(**stages, embedding_size=8), hidden_expansion=0.5,
+        depth_mult=0.34,
+    )  # fmt: skip
     return tf.DFineForObjectDetection(config), tf.RTDetrImageProcessor(size={"height": 64, "width": 64})
 
 
