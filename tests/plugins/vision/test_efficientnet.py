@@ -206,11 +206,11 @@ def test_embeddings_are_near_for_like_pictures_and_unit_length_unless_asked(
     assert raw.similarity(cat) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("task", ["image-classification", "image-feature-extraction"])
-def test_neither_torchvision_nor_transformers_is_imported(task: str, photo: Any) -> None:
+def test_neither_torchvision_nor_transformers_is_imported(photo: Any) -> None:
     code = (
         "import sys, duomo\n"
-        f"duomo.run({task!r}, {str(photo('skimage/data/rocket.jpg'))!r})\n"
+        "for task in ('image-classification', 'image-feature-extraction'):\n"
+        f"    duomo.run(task, {str(photo('skimage/data/rocket.jpg'))!r})\n"
         "print([name for name in ('torchvision', 'transformers', 'torch._dynamo') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
