@@ -190,10 +190,18 @@ def check_part(begun: bytes, name: str, most: int | None = None) -> None:
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Lines of a UTF-8 file that have more than spaces; a byte that is not UTF-8 is written as its number."""
+    """Lines of a UTF-8 file that have more than spaces. Raises `InputUnreadable` for bytes that are none."""
     with path.open("rb") as file:
-        for line in parts(file, path.name):
-            text = line.removeprefix(codecs.BOM_UTF8).decode("utf-8", "backslashreplace").rstrip("\r")
+        for number, line in enumerate(parts(file, path.name), 1):
+            try:
+                text = line.removeprefix(codecs.BOM_UTF8).decode("utf-8").rstrip("\r")
+            except UnicodeDecodeError as error:
+                is_wide = number == 1 and encoding_of(line[:2]) == "utf-16"
+                raise InputUnreadable(
+                    f"line {number} of '{path.name}' is not UTF-8",
+                    why=f"byte {line[error.start]:#04x} at position {error.start} cannot be decoded",
+                    fix=TO_UTF8.format("utf-16" if is_wide else "latin1").replace(".csv", ".txt"),
+                ) from None
             if text.strip():
                 yield text
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from duomo.data.rows import numbered_rows, parse_json, read_rows
+from duomo.data.rows import numbered_rows, parse_json, read_rows, text_lines
 from duomo.data.sources import rows_of
 from duomo.errors import BadInput, InputUnreadable
 from duomo.inputs.limits import Limits
@@ -160,3 +160,13 @@ def test_a_row_has_the_number_that_an_editor_shows(tmp_path: Path, name: str, co
     (tmp_path / name).write_text(content)
     assert [number for number, _ in numbered_rows(tmp_path / name)] == numbers
     assert [row.id for row in rows_of(tmp_path / name, ())] == [f"{name}:{number}" for number in numbers]
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 3), ("utf-16", 1)])
+def test_labels_of_a_file_in_another_encoding_are_refused(tmp_path: Path, encoding: str, line: int) -> None:
+    (tmp_path / "labels.txt").write_bytes("klein\n\ngröße\n".encode(encoding))
+    with pytest.raises(InputUnreadable, match=f"line {line} of 'labels.txt' is not UTF-8") as refused:
+        list(text_lines(tmp_path / "labels.txt"))
+    assert f"iconv -f {encoding.replace('-1', '1') if line > 1 else encoding} " in refused.value.fix
+    (tmp_path / "labels.txt").write_bytes("\ufeffklein\r\n\ngröße".encode())
+    assert list(text_lines(tmp_path / "labels.txt")) == ["klein", "größe"]
