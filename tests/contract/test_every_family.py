@@ -395,6 +395,8 @@ CHECKPOINTS: dict[tuple[str, str], Callable[[Path], object]] = {
     ("vision/transformers", "video-classification"): places("video_mae"),
     ("multimodal/captioner", "image-captioning"): writer("blip"),
     ("multimodal/captioner", "handwriting-recognition"): writer("vision_encoder_decoder"),
+    ("multimodal/pix2struct", "image-captioning"): writer("pix2struct"),
+    ("multimodal/pix2struct", "visual-question-answering"): writer("pix2struct_asked"),
     ("multimodal/donut", "document-question-answering"): writer("donut"),
     ("multimodal/donut", "document-parsing"): forms,
     ("multimodal/layoutlm", "document-classification"): writer("layout"),

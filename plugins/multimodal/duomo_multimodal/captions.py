@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
     """Images of one size, and how they are written about."""
 
     pixels: Tensor
-    """(B, 3, H, W)."""
+    """(B, 3, H, W); of Pix2Struct patches in a row."""
     options: WritingOptions
 
     def to(self, device: torch.device, *, non_blocking: bool = False) -> Batch:
@@ -49,6 +49,8 @@ class Writer(Model[Image, R]):
     """Greedy or beam search, as the checkpoint's generation config says; sampling is refused."""
 
     batch_size = 8
+    looks_at: ClassVar[str] = "pixel_values"
+    """What the image processor makes of an image."""
 
     def __init__(self, network: Network, processor: Processor, tokenizer: Processor) -> None:
         self.network = network
@@ -69,7 +71,12 @@ class Writer(Model[Image, R]):
         network = load_network(AutoModelForImageTextToText, weights, dtype=dtype, may_miss=UNREAD).to(device)
         refuse(network.generation_config, FROM_PIXELS, weights.folder)
         processor = load_processor(AutoImageProcessor, weights, "image processor")
+        cls.check_processor(processor, weights)
         return cls(network, processor, load_processor(AutoTokenizer, weights, "tokenizer"))
+
+    @classmethod
+    def check_processor(cls, processor: Processor, weights: WeightsRef) -> None:
+        """Raise `WrongTask` for a checkpoint whose images are prepared for something else."""
 
     def check_options(self, options: WritingOptions) -> None:
         """Refuse more tokens than the decoder has positions for. Raises `BadOption`."""
@@ -81,7 +88,7 @@ class Writer(Model[Image, R]):
             )
 
     def preprocess(self, items: Sequence[Image], options: WritingOptions) -> list[Features]:
-        prepared = [self.prepared([item])["pixel_values"][0] for item in items]
+        prepared = [self.prepared([item])[self.looks_at][0] for item in items]
         return [{"pixels": each, "options": options} for each in prepared]
 
     def collate(self, features: list[Features]) -> Batch:
@@ -98,8 +105,12 @@ class Writer(Model[Image, R]):
         if bound is not None:
             config.max_new_tokens, config.max_length = bound, None
         pixels = batch.pixels.to(self.network.dtype)
-        tokens: Tensor = self.network.generate(pixel_values=pixels, generation_config=config)
+        tokens: Tensor = self.network.generate(**self.inputs(pixels), generation_config=config)
         return tokens[:, self.shown :].tolist()
+
+    def inputs(self, pixels: Tensor) -> dict[str, Tensor]:
+        """What the network takes of prepared images."""
+        return {self.looks_at: pixels}
 
     def postprocess(self, output: list[list[int]], features: list[Features], options: WritingOptions) -> list[R]:
         texts = self.tokenizer.batch_decode(output, skip_special_tokens=True)

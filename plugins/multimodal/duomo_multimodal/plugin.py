@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from duomo import CommandSpec, Hooks, ModelSpec, hookimpl
+from duomo_multimodal.families import PAGES, family
 
 GATO_SHA256 = "1eb6cb27b2bd404d59808cdfd1e99ad9c49b16aa2e7948acba57b54b677087f8"
 GATO_SIZE, GATO_PARAMS = 1_799_464, 896_880
@@ -22,7 +23,7 @@ CHATTING = tuple(
     )
 )  # fmt: skip
 """What answers chats with images; each is compared with its own `generate` in tests."""
-READING = ("optical-character-recognition=vision/paddle-ocr",)
+PIX2STRUCT = "Pix2StructForConditionalGeneration"
 FLORENCE = "Florence2ForConditionalGeneration"
 DUAL = ("AlignModel", "AltCLIPModel", "CLIPModel", "ChineseCLIPModel", "MetaClip2Model", "Siglip2Model", "SiglipModel")
 
@@ -42,37 +43,15 @@ def _conse(task: str, loader: str, summary: str) -> ModelSpec:
     )
 
 
-def _family(
-    name: str,
-    task: str,
-    loader: str,
-    summary: str,
-    *architectures: str,
-    limits: str = "",
-    uses: tuple[str, ...] = (),
-) -> ModelSpec:
-    return ModelSpec(
-        f"multimodal/{name}",
-        task,
-        f"duomo_multimodal.{loader}",
-        summary,
-        "Apache-2.0",
-        weights="given",
-        architectures=architectures,
-        limits=limits,
-        uses=uses,
-    )
-
-
 def _dual_encoder(task: str, loader: str) -> ModelSpec:
-    return _family("transformers", task, f"auto:{loader}", "any checkpoint of CLIP, SigLIP or their kin", *DUAL)
+    return family("transformers", task, f"auto:{loader}", "any checkpoint of CLIP, SigLIP or their kin", *DUAL)
 
 
 def _florence() -> tuple[ModelSpec, ...]:
     """One network, and a mark for each task."""
     said = "no scores: each has 1, and a threshold leaves nothing out"
     return tuple(
-        _family("florence2", task, f"florence:Florence{loader}", f"Florence-2: {what}", FLORENCE, limits=limits)
+        family("florence2", task, f"florence:Florence{loader}", f"Florence-2: {what}", FLORENCE, limits=limits)
         for task, loader, what, limits in (
             ("image-captioning", "Captioner", "a sentence about an image", "one short sentence"),
             ("object-detection", "Detector", "things that it names itself, with boxes", said),
@@ -127,64 +106,8 @@ class Multimodal(Hooks):
                 languages=("en",),
                 limits=CONSE_LIMITS,
             ),
-            _family(
-                "read-and-answer",
-                "document-question-answering",
-                "documents:ReadAndAnswer",
-                "a page is read, then any checkpoint for extractive question answering answers",
-                "*ForQuestionAnswering",
-                *(f"!{name}*" for name in ("Blip", "LayoutLM", "Lilt", "MarkupLM", "Tapas", "Vilt")),
-                uses=READING,
-                limits="reads lines across the page, row by row; what only the layout says is lost",
-            ),
-            _family(
-                "layoutlm",
-                "document-question-answering",
-                "extracting:PageExtractor",
-                "LayoutLM or LayoutLMv3: words of the print of a page, and where they stand",
-                "LayoutLMForQuestionAnswering",
-                "LayoutLMv3ForQuestionAnswering",
-                uses=READING,
-                limits="an answer is words that follow each other in the print; of LayoutLM each word's place in its "
-                "line is that of its letters",
-            ),
-            _family(
-                "donut",
-                "document-question-answering",
-                "donut:DonutAnswerer",
-                "Donut: looks at a page and writes the answer, without reading its print first",
-                "VisionEncoderDecoderModel",
-                limits="one answer, and no place on the page; languages and layouts that it was trained on",
-            ),
-            _family(
-                "donut",
-                "document-parsing",
-                "donut:DonutParser",
-                "Donut: looks at a receipt or a form and writes its fields, without reading its print first",
-                "VisionEncoderDecoderModel",
-                limits="fields, languages and layouts that it was trained on; no place on the page",
-            ),
-            _family(
-                "layoutlm",
-                "document-parsing",
-                "forms:FormReader",
-                "LayoutLMv3 or LiLT: words of the print of a form with their tags, joined to fields",
-                "LayoutLMv3ForTokenClassification",
-                "LiltForTokenClassification",
-                uses=READING,
-                limits="fields are words that follow each other in the print, and are named by their tags; which "
-                "answer belongs to which question is not said; the score is the mean over the words of all fields",
-            ),
-            _family(
-                "layoutlm",
-                "document-classification",
-                "pages:PageClassifier",
-                "LayoutLMv3: the looks of a page, its print, and where that stands",
-                "LayoutLMv3ForSequenceClassification",
-                uses=READING,
-                limits="of the print of a page, the first 510 tokens count",
-            ),
-            _family(
+            *PAGES,
+            family(
                 "captioner",
                 "image-captioning",
                 "captions:Captioner",
@@ -195,7 +118,24 @@ class Multimodal(Hooks):
                 "VisionEncoderDecoderModel",
                 limits="says what images like those it was trained on show; it makes things up on others",
             ),
-            _family(
+            family(
+                "pix2struct",
+                "image-captioning",
+                "pix2struct:ScreenDescriber",
+                "Pix2Struct: what an image, a screen or a chart shows",
+                PIX2STRUCT,
+                limits="of checkpoints that are asked nothing; says what images like those it was trained on show",
+            ),
+            family(
+                "pix2struct",
+                "visual-question-answering",
+                "pix2struct:HeaderAnswerer",
+                "Pix2Struct, and DePlot and MatCha, its kin: reads a question that is drawn above the image",
+                PIX2STRUCT,
+                limits="needs Arial.TTF in the folder or the hub's cache; writes one answer, whatever top_k says; its "
+                "score is the probability of its tokens",
+            ),
+            family(
                 "captioner",
                 "handwriting-recognition",
                 "captions:LineReader",
@@ -203,7 +143,7 @@ class Multimodal(Hooks):
                 "VisionEncoderDecoderModel",
                 limits="reads one line that was cut out of its page; of a whole page it makes nonsense",
             ),
-            _family(
+            family(
                 "chat",
                 "image-text-to-text",
                 "chat:ImageChatter",
@@ -212,7 +152,7 @@ class Multimodal(Hooks):
                 limits="chats of unlike shapes, and those that are sampled, go through one by one; PaliGemma takes one "
                 "prompt about an image, and no chat; GOT-OCR 2.0 ('OCR', page) or ('OCR with format', page)",
             ),
-            _family(
+            family(
                 "blip-matching",
                 "image-text-retrieval",
                 "matching:TextMatcher",
@@ -220,7 +160,7 @@ class Multimodal(Hooks):
                 "BlipForImageTextRetrieval",
                 limits="every text is read for every image: for thousands of texts use image-search",
             ),
-            _family(
+            family(
                 "clipseg",
                 "text-image-segmentation",
                 "outlining:Outliner",
@@ -228,7 +168,7 @@ class Multimodal(Hooks):
                 "CLIPSegForImageSegmentation",
                 limits="outlines are coarse: maps of 352 pixels a side, brought to the size of the image",
             ),
-            _family(
+            family(
                 "sam3",
                 "text-image-segmentation",
                 "concepts:ConceptOutliner",
@@ -237,7 +177,7 @@ class Multimodal(Hooks):
                 "Sam3VideoModel",
                 limits="one mask for all things of a name; names of at most 32 tokens, one a pass",
             ),
-            _family(
+            family(
                 "vilt",
                 "visual-question-answering",
                 "vqa:VisualQuestionAnswerer",
@@ -245,7 +185,7 @@ class Multimodal(Hooks):
                 "ViltForQuestionAnswering",
                 limits="chooses among the answers it was trained on; questions of at most 40 tokens",
             ),
-            _family(
+            family(
                 "blip-answering",
                 "visual-question-answering",
                 "asking:AnswerWriter",
@@ -253,7 +193,7 @@ class Multimodal(Hooks):
                 "BlipForQuestionAnswering",
                 limits="writes one answer, whatever top_k says; its score is the probability of its tokens",
             ),
-            _family(
+            family(
                 "blip2-answering",
                 "visual-question-answering",
                 "prompting:PromptedAnswerer",
@@ -274,7 +214,7 @@ class Multimodal(Hooks):
             _dual_encoder("zero-shot-image-classification", "DualEncoderZeroShot"),
             _dual_encoder("multimodal-embedding", "DualEncoderEmbed"),
             _dual_encoder("image-search", "DualEncoderSearch"),
-            _family(
+            family(
                 "late-interaction",
                 "image-search",
                 "late_interaction:PageSearch",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import PIL.ImageFont
 import torch
 import transformers as tf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -264,6 +265,34 @@ def layout(folder: Path, head: str = "SequenceClassification", length: int = 40,
 
 def layout_answering(folder: Path) -> Path:
     return layout(folder, "QuestionAnswering", 64)
+
+
+def pix2struct(folder: Path, *, is_vqa: bool = False, **generation: Any) -> Path:
+    """What is asked has a font of its own: that of Pillow."""
+    text: Any = {"vocab_size": len(WORDS), "hidden_size": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+    text |= {"pad_token_id": 0, "eos_token_id": 3, "decoder_start_token_id": 0}
+    vision: Any = {"hidden_size": 32, "patch_embed_hidden_size": 768, "d_ff": 64, "d_kv": 8, "num_hidden_layers": 2}
+    vision |= {"num_attention_heads": 4, "seq_len": 64, "initializer_range": 0.02}
+    network = tf.Pix2StructForConditionalGeneration(tf.Pix2StructConfig(text_config=text, vision_config=vision))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for each in network.parameters():
+            if each.dim() > 1:
+                each.normal_(0, 0.3)
+    for name, value in generation.items():
+        setattr(network.generation_config, name, value)
+    network.save_pretrained(folder)
+    save_tokenizer(folder)
+    prepared: Any = tf.Pix2StructImageProcessor
+    prepared(max_patches=48, is_vqa=is_vqa).save_pretrained(folder)
+    if is_vqa:
+        font: Any = PIL.ImageFont.load_default(12)
+        (folder / "Arial.TTF").write_bytes(font.font_bytes)
+    return folder
+
+
+def pix2struct_asked(folder: Path, **generation: Any) -> Path:
+    return pix2struct(folder, is_vqa=True, **{"max_new_tokens": 8} | generation)
 
 
 def layout_tagging(folder: Path) -> Path:
