@@ -9,29 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoImageProcessor, AutoModelForDocumentQuestionAnswering, AutoTokenizer
+from transformers import AutoModelForDocumentQuestionAnswering
 
-import duomo
-from duomo import Model, Runner, WeightsRef
 from duomo.errors import InputTooLong
-from duomo.imaging import Preparation
 from duomo.inputs import PageQuestion
 from duomo.model import Features
-from duomo.pretrained import load_network, load_processor
 from duomo.tasks.multimodal.documents import PageAnswer, PageAnswers
 from duomo.tasks.nlp.extraction import QuestionAnsweringOptions
-from duomo.vocabulary import refuse_rowless
-from duomo_multimodal import parallel
 from duomo_multimodal.documents import check_print, touched
-from duomo_multimodal.pages import THOUSAND, words_of
+from duomo_multimodal.layout import THOUSAND, LayoutModel, words_of
 
 if TYPE_CHECKING:
-    from duomo.pretrained import Network, Processor
     from duomo.tasks.vision.reading import Page
 
 OVERLAP = 256
@@ -42,56 +34,18 @@ ENDS = 4
 """Tokens around a question and a page at most."""
 
 
-class PageExtractor(Model[PageQuestion, PageAnswers]):
-    """A page is read first; LayoutLMv3 looks at it, too."""
+class PageExtractor(LayoutModel[PageQuestion, PageAnswers]):
+    """Answers of each page, the surest first."""
 
-    batch_size = 4
-
-    def __init__(self, network: Network, tokenizer: Processor, images: Processor | None, reader: Runner[Any]) -> None:
-        self.network = network
-        self.tokenizer = tokenizer
-        self.prepared = images and Preparation(images)
-        self.reader = reader
-        config = network.config
-        unused = config.pad_token_id + 1 if images else 0  # LayoutLMv3 counts positions from there, as RoBERTa
-        self.max_tokens = min(int(tokenizer.model_max_length), config.max_position_embeddings - unused)
-
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        """Load network, tokenizer and, where it looks, image processor, whole, and the model that reads."""
-        network = load_network(AutoModelForDocumentQuestionAnswering, weights, dtype=dtype).to(device)
-        images = None
-        if network.config.model_type == "layoutlmv3":
-            images = load_processor(AutoImageProcessor, weights, "image processor")
-            images.apply_ocr = False  # by a program that may not be here; ours reads
-        tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
-        refuse_rowless(network, tokenizer)
-        [(task, reader)] = (use.split("=") for use in weights.spec.uses)
-        place: dict[str, Any] = {"device": str(device), "dtype": str(dtype).removeprefix("torch.")}
-        return cls(network, tokenizer, images, duomo.load(task, reader, **place))
-
-    tensor_plan = staticmethod(parallel.page_plan)
+    auto = AutoModelForDocumentQuestionAnswering
+    inputs = (*LayoutModel.inputs, "token_type_ids")
 
     def preprocess(self, items: Sequence[PageQuestion], options: QuestionAnsweringOptions) -> list[Features]:
         pages = [outcome.unwrap() for outcome in self.reader.map([item.image for item in items])]
         return [self._features(item, page, options.long) for item, page in zip(items, pages, strict=True)]
 
-    def collate(self, features: list[Features]) -> dict[str, Tensor]:
-        """The windows of all pages, padded; images (B, 3, H, W)."""
-        rows = [row for each in features for row in each["rows"]]
-        pads = {"input_ids": self.tokenizer.pad_token_id, "attention_mask": 0, "token_type_ids": 0, "bbox": 0}
-        batch = {
-            name: pad_sequence([row[name] for row in rows], batch_first=True, padding_value=float(pad)).long()
-            for name, pad in pads.items()
-        }
-        if self.prepared:
-            batch["pixel_values"] = torch.stack([each["pixels"] for each in features for _ in each["rows"]])
-        return batch
-
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Logits of start and end of each token, (windows, tokens, 2); those of patches are left out."""
-        if "pixel_values" in batch:
-            batch = batch | {"pixel_values": batch["pixel_values"].to(self.network.dtype)}
         output = self.network(**batch)
         logits = torch.stack([output.start_logits, output.end_logits], dim=-1)
         return logits[:, : batch["input_ids"].shape[1]].float()
@@ -162,11 +116,10 @@ class PageExtractor(Model[PageQuestion, PageAnswers]):
                 fix="long=window reads all of it in parts, long=truncate the beginning",
             )
         kept = range(1 if long == "truncate" else len(read["input_ids"]))
-        [pixels] = self.prepared([item.image])["pixel_values"] if self.prepared else [None]
         return {
             "rows": [self._row(read, at, boxes) for at in kept],
             "page": page,
-            "pixels": pixels,
+            "pixels": self.pixels(item.image),
             "windows": len(kept),
             "truncated": is_long and long == "truncate",
         }

@@ -9,26 +9,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoImageProcessor, AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoModelForTokenClassification
 
-import duomo
-from duomo import Image, Model, Runner, WeightsRef
+from duomo import Image, WeightsRef
 from duomo.errors import BadOption
-from duomo.imaging import Preparation
 from duomo.model import Features
-from duomo.pretrained import labels_of, load_network, load_processor
+from duomo.pretrained import labels_of
 from duomo.tasks.multimodal.documents import DocumentParsingOptions, PageField, ParsedPage
-from duomo.vocabulary import refuse_rowless
 from duomo_multimodal import parallel
-from duomo_multimodal.pages import words_of
+from duomo_multimodal.layout import LayoutModel, words_of
 
 if TYPE_CHECKING:
-    from duomo.pretrained import Network, Processor
     from duomo.tasks.vision.reading import Page
 
 OUTSIDE = "O"
@@ -36,37 +31,15 @@ OVERLAP = 4
 """The share of a window, one of so many, that the next one has again."""
 
 
-class FormReader(Model[Image, ParsedPage]):
-    """A page is read first; LayoutLMv3 looks at it, too."""
+class FormReader(LayoutModel[Image, ParsedPage]):
+    """The fields of each page, in the order of its print."""
 
-    batch_size = 4
+    auto = AutoModelForTokenClassification
 
-    def __init__(self, network: Network, tokenizer: Processor, images: Processor | None, reader: Runner[Any]) -> None:
-        self.network = network
-        self.tokenizer = tokenizer
-        self.prepared = images and Preparation(images)
-        self.reader = reader
-        names = labels_of(network.config)
+    def configure(self, weights: WeightsRef) -> None:
+        names = labels_of(self.network.config)
         self.tags = [split_tag(name, names) for name in names]
-        # Positions begin behind the one for padding, as in RoBERTa.
-        reach = network.config.max_position_embeddings - network.config.pad_token_id - 1
-        self.max_tokens = min(int(tokenizer.model_max_length), int(reach))
 
-    @classmethod
-    def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
-        """Load network, tokenizer and, where it looks, image processor, whole, and the model that reads."""
-        network = load_network(AutoModelForTokenClassification, weights, dtype=dtype).to(device)
-        images = None
-        if network.config.model_type == "layoutlmv3":
-            images = load_processor(AutoImageProcessor, weights, "image processor")
-            images.apply_ocr = False  # by a program that may not be here; ours reads
-        tokenizer = load_processor(AutoTokenizer, weights, "tokenizer")
-        refuse_rowless(network, tokenizer)
-        [(task, reader)] = (use.split("=") for use in weights.spec.uses)
-        place: dict[str, Any] = {"device": str(device), "dtype": str(dtype).removeprefix("torch.")}
-        return cls(network, tokenizer, images, duomo.load(task, reader, **place))
-
-    tensor_plan = staticmethod(parallel.page_plan)
     pipeline_split = staticmethod(parallel.page_split)
 
     def check_options(self, options: DocumentParsingOptions) -> None:
@@ -80,22 +53,8 @@ class FormReader(Model[Image, ParsedPage]):
         pages = [outcome.unwrap() for outcome in self.reader.map(items)]
         return [self._features(item, page) for item, page in zip(items, pages, strict=True)]
 
-    def collate(self, features: list[Features]) -> dict[str, Tensor]:
-        """The windows of all pages, padded; images (B, 3, H, W)."""
-        rows = [row for each in features for row in each["rows"]]
-        pads = {"input_ids": self.tokenizer.pad_token_id, "attention_mask": 0, "bbox": 0}
-        batch = {
-            name: pad_sequence([row[name] for row in rows], batch_first=True, padding_value=float(pad)).long()
-            for name, pad in pads.items()
-        }
-        if self.prepared:
-            batch["pixel_values"] = torch.stack([each["pixels"] for each in features for _ in each["rows"]])
-        return batch
-
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Probability and index of the likeliest label of each token, (windows, tokens, 2)."""
-        if "pixel_values" in batch:
-            batch = batch | {"pixel_values": batch["pixel_values"].to(self.network.dtype)}
         logits: Tensor = self.network(**batch).logits
         best = logits.float().softmax(-1).max(-1)
         return torch.stack([best.values, best.indices], dim=-1)
@@ -127,8 +86,7 @@ class FormReader(Model[Image, ParsedPage]):
             | {"first": firsts(read.word_ids(at)) if words else {}}
             for at in range(num)
         ]
-        [pixels] = self.prepared([item])["pixel_values"] if self.prepared else [None]
-        return {"rows": rows, "words": words, "pixels": pixels, "windows": num}
+        return {"rows": rows, "words": words, "pixels": self.pixels(item), "windows": num}
 
 
 def firsts(words: Sequence[int | None]) -> dict[int, int]:

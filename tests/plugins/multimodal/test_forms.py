@@ -12,7 +12,7 @@ import duomo
 from duomo.errors import BadOption
 from duomo.tasks.vision import Page
 from duomo_multimodal.forms import joined, split_tag
-from duomo_multimodal.pages import words_of
+from duomo_multimodal.layout import words_of
 
 from . import tiny
 from .test_extracting import Reader, page, picture

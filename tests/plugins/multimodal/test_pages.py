@@ -14,7 +14,7 @@ import transformers as tf
 import duomo
 from duomo.errors import BadOption, InputTooLong, WrongTask
 from duomo.tasks.vision import Page, TextLine
-from duomo_multimodal.pages import words_of
+from duomo_multimodal.layout import words_of
 
 from . import tiny
 
