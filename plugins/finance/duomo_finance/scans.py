@@ -23,6 +23,10 @@ NUMBER = re.compile(
     r"(?:\s?(?P<after>[$€£])(?!\s?\d))?(?P<end>[-−–](?!\s?\d))?\)?"
 )
 """An amount: in groups of three by one mark, in Indian groups or in none; signs and symbols before it or behind."""
+_BESIDE = re.compile(r"\([^()]*\)?|\b(?:USD|EUR|GBP|CHF|JPY|CNY|CAD|AUD|US|Rs)\b", re.IGNORECASE)
+"""What may stand between a label and its number."""
+_NOTE = re.compile(r"\(?\bnotes? ?\d+\w?(?:(?:,| and| &) ?\d+\w?)*\)?", re.IGNORECASE)
+_OTHER = re.compile(r"[^\W\d_]")
 SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
 SURE = 0.9
 """A line read with less is for a person."""
@@ -42,7 +46,13 @@ BALANCE_SHEET = Labels(
     words={
         "assets": ("total assets",),
         "liabilities": ("total liabilities",),
-        "equity": ("total equity", "shareholders' equity", "stockholders' equity"),
+        "equity": (
+            "total equity",
+            "total shareholders' equity",
+            "total stockholders' equity",
+            "shareholders' equity",
+            "stockholders' equity",
+        ),
     },
     sums={"assets": ("liabilities", "equity")},
 )
@@ -178,15 +188,18 @@ class DocumentScan(Adapter[Any, ScanFields]):
 
 
 def read_fields(lines: Sequence[Any], labels: Labels) -> list[Found]:
-    """For each label the number on its line, or else the nearest to the right at its height."""
+    """For each label the number on its line, or else the nearest to the right at its height.
+
+    A line that goes on with other words is of something else: total liabilities *and equity*, net income *per share*.
+    """
     found = []
     for name, words in labels.words.items():
         for line in lines:
-            text = " ".join(line.text.lower().replace("’", "'").split())
-            word = next((each for each in words if text.startswith(each)), None)
-            if word is None:
+            shown = " ".join(line.text.split())
+            text = shown.lower().replace("’", "'")
+            rest = next((_NOTE.sub("", shown[len(each) :]) for each in words if text.startswith(each)), None)
+            if rest is None or _OTHER.search(_BESIDE.sub("", NUMBER.split(rest, maxsplit=1)[0])):
                 continue
-            rest = line.text[len(word) :]
             figure = (line, rest) if NUMBER.search(rest) else _neighbour(line, lines)
             if figure is not None:
                 found.append(_found(name, line, *figure))

@@ -70,6 +70,17 @@ def test_a_number_belongs_to_the_label_on_its_line():
     assert found["assets"].box == (400.0, 3.0, 450.0, 23.0)
 
 
+def test_a_line_that_goes_on_with_other_words_is_of_something_else():
+    labels = Labels(words={**BALANCE_SHEET.words, "income": ("net income",)})
+    lines = [
+        line("Total liabilities  and equity", 0, 0), line("1,000", 400, 2), line("Net income per share 1.25", 0, 40),
+        line("Total stockholders’ equity (note 4): USD 400", 0, 80), line("Net income ....... $ 90", 0, 160),
+        line("Total liabilities (in thousands)", 0, 120), line("600", 400, 122),
+    ]  # fmt: skip
+    values = {each.name: each.value for each in read_fields(lines, labels)}
+    assert values == {"equity": 400, "liabilities": 600, "income": 90}
+
+
 class Reader:
     """A reader of print that gives the same page for whatever it is shown."""
 
