@@ -55,20 +55,13 @@ class PageSearch(Search):
                 prepared.append(dict(self.processor.process_images(images=[page])))
         return prepared
 
-    def embed_pictures(self, prepared: list[Any]) -> list[Tensor]:  # type: ignore[override]  # of unlike lengths
+    def embed_pictures(self, prepared: list[Any]) -> list[Tensor]:
         """For each page its vectors, (L, D), each of length 1."""
         return [self._vectors(each) for each in prepared]
 
-    def embed_texts(self, texts: Sequence[str]) -> list[Tensor]:  # type: ignore[override]
+    def embed_texts(self, texts: Sequence[str]) -> list[Tensor]:
         """For each text a vector of length 1 for each token, (L, D)."""
         return [self._vectors(dict(self.processor.process_queries(text=[text]))) for text in texts]
-
-    def forward(self, batch: list[dict[str, Any]]) -> list[Tensor]:  # type: ignore[override]
-        """Vectors of each text or prepared page."""
-        return [
-            self._vectors(each["picture"]) if "picture" in each else self.embed_texts([each["text"]])[0]
-            for each in batch
-        ]
 
     def scores(self, queries: Iterable[Tensor], images: list[Tensor]) -> Tensor:
         """Sums over the vectors of a query, (queries, images)."""

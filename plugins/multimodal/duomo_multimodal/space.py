@@ -38,29 +38,24 @@ class Space(Model[In, R]):
         """Do what can be done to images on the CPU, ahead of `embed_pictures`: decoding is part of it."""
 
     @abstractmethod
-    def embed_pictures(self, prepared: list[Any]) -> torch.Tensor:
-        """Embed images as (N, D) on the CPU, each row of length 1."""
+    def embed_pictures(self, prepared: list[Any]) -> Iterable[torch.Tensor]:
+        """Embed images on the CPU, each as (D,) of length 1: the rows of (N, D)."""
 
     @abstractmethod
-    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Embed texts as (N, D) on the CPU, each row of length 1. Raises `InputTooLong`; nothing is cut."""
+    def embed_texts(self, texts: Sequence[str]) -> Iterable[torch.Tensor]:
+        """Embed texts likewise. Raises `InputTooLong`; nothing is cut."""
 
     def collate(self, features: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Leave texts and images of one batch side by side; they go through different networks."""
         return features
 
-    def forward(self, batch: list[dict[str, Any]]) -> torch.Tensor:
-        """Embed each text or prepared image: (N, D)."""
-        is_text = torch.tensor(["text" in each for each in batch])
-        parts = []
-        if is_text.any():
-            parts.append((is_text, self.embed_texts([each["text"] for each in batch if "text" in each])))
-        if not is_text.all():
-            parts.append((~is_text, self.embed_pictures([each["picture"] for each in batch if "picture" in each])))
-        vectors = torch.empty(len(batch), parts[0][1].shape[-1])
-        for rows, part in parts:
-            vectors[rows] = part
-        return vectors
+    def forward(self, batch: list[dict[str, Any]]) -> list[torch.Tensor]:
+        """Embed each text or prepared image."""
+        texts = [each["text"] for each in batch if "text" in each]
+        pictures = [each["picture"] for each in batch if "picture" in each]
+        of_texts = iter(self.embed_texts(texts) if texts else ())
+        of_pictures = iter(self.embed_pictures(pictures) if pictures else ())
+        return [next(of_texts) if "text" in each else next(of_pictures) for each in batch]
 
     def features(self, items: Sequence[TextOrImage]) -> list[dict[str, Any]]:
         """Texts as they are; images decoded and prepared."""
@@ -83,10 +78,10 @@ class ZeroShot(Space[Image, Classification]):
         return [{"picture": each} for each in self.prepare(items)]
 
     def postprocess(
-        self, output: torch.Tensor, features: list[dict[str, Any]], options: ZeroShotImageClassificationOptions
+        self, output: list[torch.Tensor], features: list[dict[str, Any]], options: ZeroShotImageClassificationOptions
     ) -> list[Classification]:
         labels = self._labels(tuple(options.labels), self._around(options))
-        scores = self.probabilities(output @ labels.T).tolist()
+        scores = self.probabilities(torch.stack(output) @ labels.T).tolist()
         return [Classification.ranked(options.labels, row) for row in scores]
 
     def _around(self, options: ZeroShotImageClassificationOptions) -> str:
@@ -105,7 +100,7 @@ class ZeroShot(Space[Image, Classification]):
                     fix="template='a photo of {}'",
                 )
             try:
-                return self.embed_texts([template.replace("{}", label) for label in labels])
+                return torch.stack([*self.embed_texts([template.replace("{}", label) for label in labels])])
             except InputTooLong as error:  # of the options, and no fault of the image
                 raise BadOption(f"a label is too long: {error.what}", why=error.why, fix=error.fix) from None
 
@@ -119,9 +114,9 @@ class Embed(Space[TextOrImage, Embedding]):
         return self.features(items)
 
     def postprocess(
-        self, output: torch.Tensor, features: list[dict[str, Any]], options: MultimodalEmbeddingOptions
+        self, output: list[torch.Tensor], features: list[dict[str, Any]], options: MultimodalEmbeddingOptions
     ) -> list[Embedding]:
-        return [Embedding.model_construct(vector=row) for row in output.float().numpy()]
+        return [Embedding.model_construct(vector=row.float().numpy()) for row in output]
 
 
 class Search(Space[TextOrImage, ImageSearchResult]):
