@@ -6,6 +6,7 @@ Catalogues are written for shelves and tills: ``FRZN JCE CONC/DRNKS``. A languag
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 ABBREVIATIONS: dict[str, str] = dict(
@@ -28,10 +29,12 @@ ABBREVIATIONS: dict[str, str] = dict(
     """.split()
 )
 """English, of grocers' catalogues; give your own to `words` for another trade."""
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def words(text: str, abbreviations: Mapping[str, str] = ABBREVIATIONS) -> list[str]:
-    """The words of a text in lower case, abbreviations written out."""
-    return [part for word in _WORD.findall(text.lower().replace("'", ""))
-            for part in abbreviations.get(word, word).split("_")]  # fmt: skip
+    """The words of a text in lower case, Latin ones without accents, as shoppers type them; abbreviations in full."""
+    plain = unicodedata.normalize("NFKC", re.sub("['’]", "", text.casefold()))
+    first = (unicodedata.normalize("NFD", letter)[0] for letter in plain)
+    bare = "".join(base if base.isascii() else letter for base, letter in zip(first, plain, strict=True))
+    return [part for word in _WORD.findall(bare) for part in abbreviations.get(word, word).split("_")]

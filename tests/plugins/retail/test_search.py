@@ -145,6 +145,12 @@ def test_abbreviations_are_written_out_and_plurals_are_one_word() -> None:
     ]  # fmt: skip
 
 
+def test_words_of_other_languages_are_whole_and_accents_may_be_left_out() -> None:
+    assert words("Café CRÈME, Ben’s Mu\u0308sli") == ["cafe", "creme", "bens", "musli"]
+    assert words("Чай зелёный, お茶 500ml") == ["чай", "зелёный", "お茶", "500ml"]
+    assert Lexicon([words("Käse"), words("Kasse")]).scores(words("kase")).argmax() == 0
+
+
 def test_shared_words_count_by_how_rare_they_are() -> None:
     lexicon = Lexicon([["red", "wine"], ["red", "apple"], ["red", "onion"]])
     scores = lexicon.scores(["red", "wine"])
