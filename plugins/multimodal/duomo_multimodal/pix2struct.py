@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import huggingface_hub
 import torch
+from PIL import ImageFont
 from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from transformers import AutoImageProcessor, AutoTokenizer, Pix2StructForConditionalGeneration
@@ -61,6 +62,8 @@ class HeaderAnswerer(Model[ImageQuestion, VisualAnswers]):
         self.processor = processor
         self.tokenizer = tokenizer
         self.font = font
+        self.face = ImageFont.truetype(font, 12)
+        self.missing = bytes(self.face.getmask("\uffff"))  # which is no letter of any font
 
     @classmethod
     def load(cls, weights: WeightsRef, *, device: torch.device, dtype: torch.dtype) -> Self:
@@ -126,6 +129,13 @@ class HeaderAnswerer(Model[ImageQuestion, VisualAnswers]):
                 f"this question has {len(question):,} characters, and {LONGEST:,} are shown: {question[:39]!r}…",
                 why="it is drawn above the image, and would leave too little of it",
                 fix="ask in fewer words, or long=truncate",
+            )
+        lost = [each for each in sorted({*question}) if each.strip() and bytes(self.face.getmask(each)) == self.missing]
+        if lost:
+            raise BadInput(
+                f"the question has letters that its font cannot draw: {' '.join(lost[:8])}",
+                why="boxes would stand in their place, which the model was not trained to read",
+                fix="ask in the letters of the checkpoint's language",
             )
         picture = item.image.pil()
         header = render_text(question[:LONGEST], font_path=self.font)

@@ -1,5 +1,6 @@
 """Pix2Struct: what its processor and `generate` give, in a batch and alone, and what cannot be shown to it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,14 +44,18 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr("transformers.models.pix2struct.image_processing_pix2struct.hf_api", lambda: hub)
 
 
-def written(folder: Path, picture: Any, **asked: Any) -> str:
-    """By transformers alone, an image at a time."""
+def bare(folder: Path) -> Callable[..., str]:
+    """What transformers alone writes about an image."""
     network: Any = tf.Pix2StructForConditionalGeneration.from_pretrained(folder).eval()
     processor: Any = tf.Pix2StructImageProcessor.from_pretrained(folder)
-    inputs = processor(images=[picture], return_tensors="pt", **asked)
-    with torch.inference_mode():
-        tokens = network.generate(**inputs)
-    return str(tf.AutoTokenizer.from_pretrained(folder).decode(tokens[0], skip_special_tokens=True)).strip()
+    tokenizer = tf.AutoTokenizer.from_pretrained(folder)
+
+    def write(picture: Any, **asked: Any) -> str:
+        with torch.inference_mode():
+            tokens = network.generate(**processor(images=[picture], return_tensors="pt", **asked))
+        return str(tokenizer.decode(tokens[0], skip_special_tokens=True)).strip()
+
+    return write
 
 
 @pytest.mark.equals("`generate` of Pix2Struct, the same tokens", "visual-question-answering")
@@ -58,10 +63,10 @@ def test_answers_are_those_of_generate_in_a_batch_and_alone(
     runner: Any, folder: Path, pictures: list[Any], no_hub: None
 ) -> None:
     items = [(question, picture) for picture in pictures for question in QUESTIONS]
-    seen = set()
+    seen, written = set(), bare(folder)
     for item, outcome in zip(items, runner.map(items, batch_size=9), strict=True):
         top, alone = outcome.unwrap().top, runner(item).top
-        expected = written(folder, item[1], header_text=item[0])
+        expected = written(item[1], header_text=item[0])
         assert top.answer == alone.answer == expected
         assert top.score == pytest.approx(alone.score, abs=1e-5)
         assert 0 < top.score <= 1
@@ -75,6 +80,8 @@ def test_what_cannot_be_drawn_is_said(runner: Any, pictures: list[Any]) -> None:
         runner((long, pictures[0]))
     [cut] = runner.map([(long, pictures[0])], long="truncate")
     assert cut.meta.truncated
+    with pytest.raises(BadInput, match="font cannot draw: 何 猫"):
+        runner(("is the 猫 何 red?", pictures[0]))
     narrow = PIL.Image.new("RGB", (2, 20_000), "white")
     bad, good = runner.map([("what", narrow), ("what", pictures[0])])
     assert good.ok
@@ -88,7 +95,7 @@ def test_captions_are_those_of_generate_in_a_batch_and_alone(tmp_path: Path, pic
     tiny.pix2struct(tmp_path, max_new_tokens=8)
     runner: Any = duomo.load("image-captioning", f"dir:{tmp_path}", device="cpu")
     captions = [outcome.unwrap().text for outcome in runner.map(pictures, batch_size=3)]
-    assert captions == [runner(each).text for each in pictures] == [written(tmp_path, each) for each in pictures]
+    assert captions == [runner(each).text for each in pictures] == [*map(bare(tmp_path), pictures)]
     assert len({*captions}) > 1
     with pytest.raises(WrongTask, match="does not do visual-question-answering"):
         duomo.load("visual-question-answering", f"dir:{tmp_path}", device="cpu")
