@@ -44,7 +44,7 @@ def test_all_are_there():
     numbers += [f"A{number}" for number in range(1, 11)] + [f"W{number}" for number in range(1, 9)]
     numbers += [f"F{number}" for number in range(1, 68)]
     numbers += [f"H{number}" for number in range(1, 7)]
-    numbers += [f"G{number}" for number in range(1, 29)]
+    numbers += [f"G{number}" for number in range(1, 30)]
     numbers += [f"C{number}" for number in range(1, 18)]
     numbers += [f"D{number}" for number in range(1, 16)] + [f"I{number}" for number in range(1, 13)]
     assert [line.split()[1] for line in LINES] == numbers

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from duomo.adapters import Finding, answer_of, find, is_amount, is_missing, number_in, other_answers
+from duomo.adapters import Finding, answer_of, find, is_amount, is_missing, name_in, number_in, other_answers
 from duomo.errors import BadInput, did_you_mean
 from duomo_finance.protected import protected_by, words_of
 
@@ -186,7 +186,7 @@ def value_of(row: Row, field: Field) -> float | str | None:
     value = row.get(field.name)
     if field.kind == "number":
         return _number(value)
-    return None if is_missing(value) else str(value)
+    return name_in(value)
 
 
 def demand_answers(rows: Sequence[Row], target: str, event: str) -> list[Finding]:

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duomo.adapters import Finding, auc, brier, expected_calibration_error, find, is_missing, log_loss, reliability
+from duomo.adapters import (
+    Finding,
+    auc,
+    brier,
+    expected_calibration_error,
+    find,
+    is_missing,
+    log_loss,
+    name_in,
+    reliability,
+)
 from duomo.tasks.base import Result
 from duomo_finance.fairness import FairnessReport, fairness_report
 from duomo_finance.metrics import ks
@@ -109,11 +119,11 @@ def _groups(values: list[Any]) -> list[str | None]:
     """Names of groups; a number with many values is cut at its quartiles."""
     given = [value for value in values if not is_missing(value)]
     if len(set(map(str, given))) <= FEW:
-        return [None if is_missing(value) else str(value) for value in values]
+        return [name_in(value) for value in values]
     try:
         numbers = np.array([float("nan") if is_missing(value) else float(value) for value in values])
     except (TypeError, ValueError):
-        return [None if is_missing(value) else str(value) for value in values]
+        return [name_in(value) for value in values]
     cuts = np.unique(np.nanquantile(numbers, [0.25, 0.5, 0.75]))
     between = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(cuts)]
     names = [f"up to {cuts[0]:g}", *between, f"above {cuts[-1]:g}"]

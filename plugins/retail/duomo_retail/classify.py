@@ -10,7 +10,7 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from duomo.adapters import Artifact, Finding, FittedOn, find, fit_logistic, is_amount, is_missing, number_in
+from duomo.adapters import Artifact, Finding, FittedOn, find, fit_logistic, is_amount, is_missing, name_in, number_in
 from duomo.errors import BadInput, UsageProblem
 
 Array = NDArray[np.float64]
@@ -134,7 +134,7 @@ def values_of(rows: Sequence[Row], name: str) -> tuple[list[float | str | None],
     values = [row.get(name) for row in rows]
     if _is_numeric(values):
         return [_number(each, name) if _is_number(each) else math.nan for each in values], False
-    return [None if is_missing(each) else str(each) for each in values], True
+    return [name_in(each) for each in values], True
 
 
 def demand_plain_numbers(rows: Sequence[Row], names: Iterable[str]) -> None:
@@ -162,8 +162,8 @@ def _bent(z: Array, knots: Sequence[float]) -> Array:
 
 
 def _name(value: object) -> str:
-    """A cell of names as text: what is missing has one name, however it is written."""
-    return "" if is_missing(value) else str(value)
+    """A cell of names as text: what is missing has one name, and so has a whole number, however it is written."""
+    return name_in(value) or ""
 
 
 def _is_number(value: object) -> bool:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from duomo.adapters import CODES, Group, Sigmoid, Threshold, auc, brier
 from duomo.errors import ArtifactProblem, BadInput, GuardRefused, UsageProblem
 from duomo_finance import made_up
-from duomo_finance.applications import Field
+from duomo_finance.applications import Field, value_of
 from duomo_finance.credit import Applications, CreditScore
 from duomo_finance.leaks import leaks
 from duomo_finance.reasons import ReasonText, improved
@@ -602,3 +602,8 @@ def test_where_defaults_are_rare_the_scorecard_is_level_with_a_plain_logistic_re
         card = Scorecard.fit(fields, rows[0], y)
         differences.append(auc(plain, answers) - auc(card.log_odds(rows[1]), answers))
     assert np.mean(differences) <= 0.005
+
+
+def test_a_category_is_one_however_a_table_writes_it():
+    field = Field(name="branch", kind="category")
+    assert [value_of({"branch": each}, field) for each in ("7", 7, 7.0, " 7", "", None)] == ["7"] * 4 + [None] * 2

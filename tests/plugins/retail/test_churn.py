@@ -10,7 +10,7 @@ import pytest
 from duomo.adapters import Random, auc
 from duomo.errors import BadInput, GuardRefused
 from duomo_retail.churn import Churn, Offer
-from duomo_retail.classify import Logistic
+from duomo_retail.classify import Logistic, values_of
 
 ROW = {"customer_id": "p", "months": 2, "plan": "a"}
 
@@ -45,7 +45,7 @@ def test_protected_attributes_are_taken_out_before_any_model_sees_them() -> None
 @pytest.mark.parametrize(
     ("column", "value", "code"),
     [
-        ("plan", "A", "OOD.RANGE"), ("plan", "a ", "OOD.RANGE"), ("plan", "new", "OOD.RANGE"),
+        ("plan", "A", "OOD.RANGE"), ("plan", "a b", "OOD.RANGE"), ("plan", "new", "OOD.RANGE"),
         ("months", 2400, "OOD.RANGE"), ("months", "2400", "OOD.RANGE"),
         ("months", None, "INPUT.MISSING_VALUE"), ("months", float("nan"), "INPUT.MISSING_VALUE"),
     ],
@@ -215,3 +215,8 @@ def test_numbers_that_no_program_reads_are_no_names(written: str) -> None:
     adapter.fit(adapter.records(rows))
     with pytest.raises(BadInput, match="'fee' holds numbers, and 64 of 96 cells are written as"):
         adapter.fit(adapter.records(some))
+
+
+def test_a_level_is_one_however_a_table_writes_it() -> None:
+    rows = [{"plan": each} for each in ("x", "2", 2, 2.0, " 2 ", "NA", float("nan"))]
+    assert values_of(rows, "plan") == (["x", "2", "2", "2", "2", None, None], True)
