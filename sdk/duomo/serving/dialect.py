@@ -74,7 +74,7 @@ def event(value: Mapping[str, Any]) -> bytes:
 
 def error_words(error: DuomoError) -> dict[str, Any]:
     """Describe an error in OpenAI's shape, with our parts beside theirs."""
-    fix = for_client(error).fix
-    said = " ".join(filter(None, (f"{error.what}.", error.why and f"{error.why}.", fix)))
+    words = for_client(error)
+    said = " ".join(filter(None, (f"{words.what}.", words.why and f"{words.why}.", words.fix)))
     return {"message": said, "type": type(error).__name__, "param": None, "code": error.code,
-            "what": error.what, "why": error.why, "fix": fix}  # fmt: skip
+            "what": words.what, "why": words.why, "fix": words.fix}  # fmt: skip

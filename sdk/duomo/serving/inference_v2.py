@@ -275,7 +275,8 @@ def _tensor(name: str, kind: str, results: list[Any]) -> Tensor:
 
 def _error(error: DuomoError) -> JsonReply:
     seen().error = error.code
-    said = ". ".join(part for part in (error.what, error.why, for_client(error).fix) if part)
+    words = for_client(error)
+    said = ". ".join(part for part in (words.what, words.why, words.fix) if part)
     return JsonReply(json.dumps({"error": said}, ensure_ascii=False), status_of(error), headers=headers_of(error))
 
 

@@ -2,7 +2,7 @@
 
 Errors of inputs, tasks and models are the same for Python, the command line and HTTP. Over HTTP nobody can call a
 function of the server's program, set its limits or choose its model: those ways out are left out, and where none is
-left the answer says what a request can change.
+left the answer says what a request can change. Types and values have JSON's names: what was sent was no `dict`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from typing import TypeVar
 
 from duomo import errors
+from duomo.counting import with_article
 from duomo.errors import DuomoError
 from duomo.outcome import ItemError, Outcome
 from duomo.serving.monitoring.observe import seen
@@ -34,6 +35,19 @@ _OURS = re.compile(
     """,
     re.VERBOSE,
 )
+_JSON = {
+    "None": "null", "NoneType": "null", "True": "true", "False": "false", "bool": "true or false", "int": "number",
+    "float": "number", "str": "string", "dict": "object", "list": "array", "tuple": "array",
+}  # fmt: skip
+_PYTHON = re.compile(
+    r"""
+    (?<!\w)'[^'\n]*'(?!\w)  # what a client wrote stays
+    | \bNone,\ of\ (?=NoneType\b)
+    | (?P<before>\ban?\ |expected,\ not\ )?\b(?<!=)(?P<word>None(?!\ of)|NoneType|True|False|bool|int|float|str|dict|tuple)\b
+    | (?P<around>expected,\ not|\bis\ a|\bis\ one)\ list\b(?!\ of)  # elsewhere it is English
+    """,
+    re.VERBOSE,
+)
 _BRACKET = re.compile(r"\s+\((?:-|duomo|pip|pandas|in Python)(?:[^()]|\([^()]*\))*\)")
 _BETWEEN = re.compile(r"(; or |; |,? or: |, or )")
 _OPERATORS = (
@@ -47,6 +61,8 @@ _OPERATORS = (
 def for_client(error: DuomoError | ItemError) -> ItemError:
     """Describe an error with what its client can do."""
     found = error if isinstance(error, ItemError) else ItemError.of(error)
+    what, why, fix = map(_json_words, (found.what, found.why, found.fix))
+    found = dataclasses.replace(found, what=what, why=why, fix=fix)
     kind = getattr(errors, found.type, DuomoError)
     if issubclass(kind, _OPERATORS):
         fix = ""
@@ -62,6 +78,23 @@ def outcome_for_client(outcome: Outcome[R]) -> Outcome[R]:
     if outcome.error is None:
         return outcome
     return dataclasses.replace(outcome, error=for_client(outcome.error))
+
+
+def _json_words(text: str) -> str:
+    """Call Python's types and values in a text as JSON does."""
+    return _PYTHON.sub(_json_word, text)
+
+
+def _json_word(found: re.Match[str]) -> str:
+    before, word, around = found["before"] or "", found["word"], found["around"]
+    if around:
+        return f"{around.removesuffix(' a')} an array"
+    if word is None:
+        return "" if found[0].startswith("None") else found[0]
+    name = _JSON[word]
+    if before and name not in ("null", "true or false"):
+        name = with_article(name)
+    return name if before in ("a ", "an ") else before + name
 
 
 def _left_of(fix: str) -> str:

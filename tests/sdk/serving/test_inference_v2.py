@@ -57,7 +57,7 @@ def test_nested_data_are_flattened(serve):
         ({"inputs": [text(shape=[2, 2], data=[["a"], ["b", "c", "d"]])]}, 422, "do not have its shape"),
         ({"inputs": [text("a", "b", "c", "d", shape=[2, 2])]}, 422, "each is an item"),
         ({"inputs": [text("a", shape=[True])]}, 422, "do not have its shape"),
-        ({"inputs": [text("a", 1)]}, 422, "a text is expected, not int"),
+        ({"inputs": [text("a", 1)]}, 422, "a text is expected, not a number"),
         ({"inputs": [text("a")], "outputs": 5}, 400, "a list of objects"),
         ({"inputs": [text("a")], "outputs": ["label"]}, 400, "a list of objects"),
         ({"inputs": [text("a")], "outputs": [{"name": "label", "parameters": {"classification": 2}}]}, 400, "unknown"),

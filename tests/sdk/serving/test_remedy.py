@@ -80,3 +80,32 @@ def test_the_operator_is_told_the_command(serve):
         "/-/models/text-classification/swap", json={"model": "b/c"}, headers={"authorization": "Bearer secret"}
     )
     assert "--candidate text-classification=MODEL" in answer.json()["error"]["fix"]
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [
+        ("a text is expected, not dict", "a text is expected, not an object"),
+        ("the value is None, of NoneType", "the value is null"),
+        ("it is one int", "it is one number"),
+        ("record 3 is a list", "record 3 is an array"),
+        ("a text is expected, not list", "a text is expected, not an array"),
+        ("a text is expected, not bool", "a text is expected, not true or false"),
+        ("cell 'a' is a dict, and 'None' an int", "cell 'a' is an object, and 'None' a number"),
+        ("'x' cannot be {'True': True, 'b': [None, False]}", "'x' cannot be {'True': true, 'b': [null, false]}"),
+        ("top_k: how many, best first; None for all", "top_k: how many, best first; null for all"),
+        ("None of the plugin's authors has a list of them or sets an int64", None),
+        ("each is a float, a bool, a tuple or a str", "each is a number, true or false, an array or a string"),
+    ],
+)  # fmt: skip
+def test_types_and_values_have_the_names_of_json(python, words):
+    found = for_client(BadInput(python, why=python, fix=python))
+    assert {found.what, found.why, found.fix} == {words or python}
+
+
+def test_every_door_speaks_of_json(serve):
+    client = serve()
+    for value, kind in ((None, "null"), (5, "number"), (True, "true or false"), ([1], "array"), ({}, "object")):
+        error = client.post(ONE, json={"input": value}).json()["error"]
+        assert kind in f"{error['what']} {error['why']}"
+        assert not re.search("None|int|bool|list|dict", f"{error['what']} {error['why']}")

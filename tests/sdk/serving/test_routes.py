@@ -66,7 +66,7 @@ def test_one_bad_item_among_64_callers_fails_alone(serve, bad, code):
         ({"input": "x", "options": [1]}, 422, "options are not a JSON object"),
         ({"input": ""}, 422, "this text is empty"),
         ({"inputs": "x"}, 422, "the body has no 'input'"),
-        ({"input": 7}, 422, "a text is expected, not int"),
+        ({"input": 7}, 422, "a text is expected, not a number"),
         ({"input": "x", "deadline_s": 0}, 504, "the item was not computed before its deadline"),
         ({"input": "x", "deadline_s": -1}, 400, "deadline_s cannot be -1"),
         ({"input": "x", "deadline_s": "soon"}, 400, "deadline_s cannot be 'soon'"),
