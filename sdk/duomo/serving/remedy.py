@@ -43,7 +43,8 @@ _PYTHON = re.compile(
     r"""
     (?<!\w)'[^'\n]*'(?!\w)  # what a client wrote stays
     | \bNone,\ of\ (?=NoneType\b)
-    | (?P<before>\ban?\ |expected,\ not\ )?\b(?<!=)(?P<word>None(?!\ of)|NoneType|True|False|bool|int|float|str|dict|tuple)\b
+    | (?P<before>\ban?\ |expected,\ not\ )?
+      \b(?<!=)(?P<word>None(?!\ of)|NoneType|True|False|bool|int|float|str|dict|tuple)\b
     | (?P<around>expected,\ not|\bis\ a|\bis\ one)\ list\b(?!\ of)  # elsewhere it is English
     """,
     re.VERBOSE,
