@@ -79,6 +79,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Bytes that came beside bodies since the request began; a body that came with them is taken off, never more."""
     _is_owed = True
     """Whether the client has a request to finish, or to begin after it has connected."""
+    _is_last = False
+    """Whether the connection is to be closed once the request that is being read is answered, and read."""
     _heard = 0.0
     _look: asyncio.TimerHandle | None = None
     _packet = b""
@@ -114,7 +116,12 @@ class BoundedProtocol(HttpToolsProtocol):
         # Raised in here it is answered with 400. A proxy may go by the address, and all checks here by the header.
         if not self.url.startswith((b"/", b"*")) and self.url.split(b"/")[2:3] != self._hosts():
             raise ValueError("the address names another host than the header Host")
+        before = self.cycle
         super().on_headers_complete()
+        # Closed with bytes of the body unread, as after 413, a connection is reset, and its answer may be lost.
+        self._is_last = self.cycle is not before and not self.cycle.keep_alive
+        if self._is_last:
+            self.cycle.keep_alive = True
 
     def on_body(self, body: bytes) -> None:
         # Twice: a chunk of five bytes has as many around it.
@@ -126,6 +133,10 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._is_owed = False
         super().on_message_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
+            if self.cycle.response_complete:
+                self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
         self._end_look()  # from now on the connection is another protocol's, which asks whether its client is there

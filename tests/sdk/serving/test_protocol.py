@@ -13,8 +13,8 @@ LIMIT_S = 20
 
 
 async def application(scope, receive, send):
-    """Answers with the number of bytes of the body."""
-    size, more = 0, True
+    """Answers with the number of bytes of the body; at once on the path /hasty."""
+    size, more = 0, scope["path"] != "/hasty"
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -149,3 +149,11 @@ def test_a_server_ends_by_the_signal_whatever_a_library_has_put_there():
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGTERM, usual)
+
+
+@pytest.mark.parametrize("last", [b"connection: close\r\n", b""])
+def test_who_is_answered_before_the_whole_body_was_sent_can_read_it(last):
+    """As with 413: a connection closed on bytes that were not read is reset. ``urllib`` sends the whole body first."""
+    head = b"POST /hasty HTTP/1.1\r\nhost: a\r\n" + last + b"content-length: 5000000\r\n\r\n"
+    said, sent = say([head, *(b"a" * 1_000_000,) * 5, *([] if last else [LAST])])
+    assert (said[:15], sent) == (b"HTTP/1.1 200 OK", 6 if last else 7)
