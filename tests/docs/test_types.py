@@ -25,10 +25,12 @@ MYPY = """
 [mypy]
 strict = True
 ignore_missing_imports = True
-[mypy-torch.*,torchaudio.*,torchvision.*,transformers.*,tokenizers.*,huggingface_hub.*]
+[mypy-torch.*,torchaudio.*,torchvision.*,transformers.*,tokenizers.*,huggingface_hub.*,ray.*,polars.*,hypothesis.*]
+follow_imports = skip
+[mypy-IPython.*,av.*,rich.*]
 follow_imports = skip
 """
-"""No page names anything of torch and its like, whose sources take a minute to read."""
+"""No page names anything of these, whose sources take a minute to read."""
 RIGHT, WRONG, HOOKS = PAGES / "right.py", PAGES / "wrong.py", PAGES / "hooks.py"
 
 
