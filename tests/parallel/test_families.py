@@ -53,9 +53,9 @@ MICROBATCHES = {"bert-pairs": 13, "ast": 3, "videomae": 3, "vivit": 3, "vjepa2":
 GENERATORS = ("gpt2", "llama")
 
 
-def spoken(names):
+def spoken(names, *more):
     """Speech needs Silero VAD, which comes with the starter pack."""
-    return [pytest.param(name, marks=pytest.mark.embedded if name in SPOKEN else ()) for name in names]
+    return [pytest.param(name, *more, marks=pytest.mark.embedded if name in SPOKEN else ()) for name in names]
 
 
 def answers(group, workers, whole):
@@ -66,8 +66,7 @@ def answers(group, workers, whole):
     return [[item_result.unwrap() for item_result in each] for each in item_results]
 
 
-@pytest.mark.parametrize("tp", [2, 4])
-@pytest.mark.parametrize("name", spoken(TENSOR))
+@pytest.mark.parametrize(("name", "tp"), [*spoken(TENSOR, 4), *spoken(("bert", "vit", "clip", "whisper-languages"), 2)])
 def test_tensor_parallel_gives_what_one_device_gives_with_two_sums_a_layer(name, tp, whole, cut, differ):
     group, workers = cut(name, tp=tp)
     for results in answers(group, workers, whole(name)):
