@@ -1,5 +1,6 @@
 """Encoder-decoders: the same tokens as `generate` of transformers on each text alone, languages, lengths, refusals."""
 
+import functools
 import io
 import json
 from collections.abc import Callable
@@ -79,9 +80,14 @@ def led() -> LEDConfig:
     return LEDConfig(**SIZES | BYTES | sizes)
 
 
+@functools.lru_cache(maxsize=1)
+def network_of(folder: Path) -> Any:
+    return AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+
+
 def bare(folder: Path, text: str, **settings: Any) -> str:
     """One text, unpadded, by transformers alone."""
-    network, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    network, tokenizer = network_of(folder), AutoTokenizer.from_pretrained(folder)
     if "src_lang" in settings:
         tokenizer.src_lang = settings.pop("src_lang")
     inputs = tokenizer(text, return_tensors="pt", return_token_type_ids=False)

@@ -1,5 +1,6 @@
 """Speech to text by networks that are asked in words, and by transducers: the tokens of `generate`."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,16 @@ CLIPS = [voice(120, 1.2)[:-37], voice(180, 1.2), voice(150, 1.6)]
 QUESTION = "can you transcribe the speech into a written format?"
 
 
+@functools.lru_cache(maxsize=1)
+def read(folder: Path) -> tuple[Any, Any]:
+    """The network of a folder and its processor."""
+    network: Any = getattr(transformers, AutoConfig.from_pretrained(folder).architectures[0]).from_pretrained(folder)
+    return network.eval(), AutoProcessor.from_pretrained(folder)
+
+
 def written(folder: Path, samples: np.ndarray, **language: str) -> str:
     """What `generate` writes about (samples,), by the processor's own request."""
-    network: Any = getattr(transformers, AutoConfig.from_pretrained(folder).architectures[0]).from_pretrained(folder)
-    processor: Any = AutoProcessor.from_pretrained(folder)
+    network, processor = read(folder)
     if hasattr(processor, "apply_transcription_request"):
         inputs = processor.apply_transcription_request(samples, **language)
     elif hasattr(processor, "audio_processor"):
@@ -37,10 +44,10 @@ def written(folder: Path, samples: np.ndarray, **language: str) -> str:
     else:
         inputs = processor([samples], sampling_rate=RATE, **language)
         inputs.pop("audio_chunk_index", None)
-        found = network.eval().generate(**inputs)
+        found = network.generate(**inputs)
         return processor.decode(getattr(found, "sequences", found), skip_special_tokens=True)[0].strip()
     with torch.inference_mode():
-        tokens = network.eval().generate(**inputs)
+        tokens = network.generate(**inputs)
     asked = inputs.get("decoder_input_ids", inputs.get("input_ids")).shape[1]
     return processor.tokenizer.decode(tokens[0, asked:], skip_special_tokens=True).strip()
 
