@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from duomo.errors import BadOption
 from duomo.serving.dialect import cannot, event
+from duomo.writers.subtitles import SrtWriter, VttWriter
 
 if TYPE_CHECKING:
-    from duomo.tasks.speech.recognition import Segment, Transcript
+    from duomo.tasks.speech.recognition import Transcript
     from duomo.tasks.speech.synthesis import Speech
 
 TEXT_FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
@@ -72,9 +73,10 @@ def write_transcript(said: Transcript, kind: str, task: str, length_s: float) ->
     if kind == "text":
         return said.text + "\n", "text/plain"
     if kind == "srt":
-        return "\n".join(_srt(said.segments)), "application/x-subrip"
+        numbered = (f"{number}\n{cue}\n" for number, cue in enumerate(SrtWriter.cues(said), 1))
+        return "\n".join(numbered), "application/x-subrip"
     if kind == "vtt":
-        return "WEBVTT\n\n" + "\n".join(_vtt(said.segments)), "text/vtt"
+        return VttWriter.head + "\n".join(f"{cue}\n" for cue in VttWriter.cues(said)), "text/vtt"
     if kind == "json":
         return json.dumps({"text": said.text}, ensure_ascii=False), "application/json"
     segments = [
@@ -136,18 +138,3 @@ def encode_speech(spoken: Speech, kind: str) -> bytes:
     samples = spoken.samples if kind != "opus" else Audio.accept(spoken.wav).samples(rate)
     soundfile.write(buffer, samples, rate, format=form, subtype=subtype)
     return buffer.getvalue()
-
-
-def _srt(segments: list[Segment]) -> Iterator[str]:
-    for number, each in enumerate(segments, 1):
-        yield f"{number}\n{_clock(each.start, ',')} --> {_clock(each.end, ',')}\n{each.text.strip()}\n"
-
-
-def _vtt(segments: list[Segment]) -> Iterator[str]:
-    for each in segments:
-        yield f"{_clock(each.start, '.')} --> {_clock(each.end, '.')}\n{each.text.strip()}\n"
-
-
-def _clock(seconds: float, point: str) -> str:
-    whole = round(seconds * 1000)
-    return f"{whole // 3_600_000:02}:{whole // 60_000 % 60:02}:{whole // 1000 % 60:02}{point}{whole % 1000:03}"

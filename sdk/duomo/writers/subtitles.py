@@ -37,18 +37,25 @@ class SubtitleWriter(TextWriter):
             )
         self._kept.append(outcome.id)
         self._file.write(self.head)
-        for number, (start, end, text) in enumerate(_cues(outcome.result), 1):
-            for sign, instead in self.escapes.items():
+        for number, cue in enumerate(self.cues(outcome.result), 1):
+            self._file.write(f"{number}\n{cue}\n\n")
+
+    @classmethod
+    def cues(cls, result: Transcript) -> Iterator[str]:
+        """Each cue of a transcript: a line of times, and a line of text in which nothing is a sign of the format."""
+        for start, end, text in _cues(result):
+            for sign, instead in cls.escapes.items():
                 text = re.sub(sign, instead, text)
-            self._file.write(f"{number}\n{self._time(start)} --> {self._time(end)}\n{text}\n\n")
+            yield f"{cls._time(start)} --> {cls._time(end)}\n{text}"
 
     def _prepare(self) -> None:
         check_subtitles(self._result)
 
-    def _time(self, ms: int) -> str:
+    @classmethod
+    def _time(cls, ms: int) -> str:
         seconds, ms = divmod(ms, 1000)
         minutes, seconds = divmod(seconds, 60)
-        return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{self.mark}{ms:03}"
+        return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}{cls.mark}{ms:03}"
 
 
 class SrtWriter(SubtitleWriter):

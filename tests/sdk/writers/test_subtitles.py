@@ -8,6 +8,7 @@ from hypothesis import example, given, strategies as st
 
 from duomo.errors import BadInput, UsageProblem
 from duomo.outcome import ItemError, Meta, outcome_of
+from duomo.serving.sound import write_transcript
 from duomo.tasks.results import Classification
 from duomo.tasks.speech import Segment, Transcript
 from duomo.writers import open_writer
@@ -69,6 +70,14 @@ def test_segments_are_cues_with_their_times(tmp_path):
         (1250, 3_600_000, "it is <me> & --> you"),
         (3_661_500, 3_662_000, "good bye"),
     ]
+
+
+def test_a_server_gives_the_cues_of_a_file(tmp_path):
+    result = transcript((0.0, 1.25, "AT&T said <v Bob> --> go"), (1.25, 1.25, "good\n\nbye"), (2.0, 3.0, " "))
+    for kind in ("srt", "vtt"):
+        served, _ = write_transcript(result, kind, "transcribe", 3.0)
+        file = written(tmp_path / f"a.{kind}", result)
+        assert f"{served}\n" == (file if kind == "srt" else re.sub(r"(?m)^\d+\n", "", file))
 
 
 SEGMENT = st.tuples(st.floats(-1, 4e5), st.floats(-1, 4e5), st.text(max_size=12))
