@@ -42,7 +42,7 @@ def test_all_are_there():
     numbers += [f"P{number}" for number in range(1, 8)] + [f"B{number}" for number in range(1, 14)]
     numbers += [f"S{number}" for number in range(1, 23)]
     numbers += [f"A{number}" for number in range(1, 11)] + [f"W{number}" for number in range(1, 9)]
-    numbers += [f"F{number}" for number in range(1, 69)]
+    numbers += [f"F{number}" for number in range(1, 70)]
     numbers += [f"H{number}" for number in range(1, 7)]
     numbers += [f"G{number}" for number in range(1, 30)]
     numbers += [f"C{number}" for number in range(1, 18)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import decimal
 import itertools
 import math
 import re
@@ -167,7 +168,8 @@ def _gap(moments: list[int]) -> int:
 
 
 def _number(value: object, at: int) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    value = value.item() if getattr(value, "shape", None) == () else value  # type: ignore[attr-defined]
+    if isinstance(value, bool) or not isinstance(value, int | float | decimal.Decimal):
         raise BadInput(
             f"value {at + 1} of this series is not a number: {value!r:.40}",
             why="a missing value would have to be made up",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import math
+import decimal
 from collections.abc import Mapping
 
 from duomo.brief import Short
 from duomo.counting import a_type
 from duomo.errors import BadInput
+from duomo.inputs.advice import is_missing
 
 Cell = str | int | float | bool | None
 
@@ -41,8 +42,10 @@ class TableRow(Short):
 def _cell(name: str, cell: object) -> Cell:
     if hasattr(cell, "item") and not isinstance(cell, str):  # a number of numpy
         cell = cell.item()
-    if cell is None or (isinstance(cell, str) and not cell.strip()) or (isinstance(cell, float) and math.isnan(cell)):
+    if is_missing(cell) or (isinstance(cell, str) and not cell.strip()):
         return None
+    if isinstance(cell, decimal.Decimal):  # as databases have it
+        return None if cell.is_nan() else float(cell)
     if isinstance(cell, dt.date):
         return cell.isoformat()
     if isinstance(cell, str | bool | int | float):

@@ -1,5 +1,6 @@
 """How series go on and what does not fit in: against statsforecast and the bare networks, and on made series."""
 
+import decimal
 import shlex
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,7 @@ def test_short_and_constant_series_and_those_with_gaps() -> None:
 def test_a_series_may_have_any_usual_shape() -> None:
     for value in ([1, 2.5], (1.0, 2.5), np.array([1, 2.5]), pd.Series([1, 2.5]), {"values": [1, 2.5]}):
         assert Series.accept(value).values == (1.0, 2.5)
+    assert Series.accept([np.int64(1), np.float32(2.5), decimal.Decimal("0.5")]).values == (1.0, 2.5, 0.5)
 
 
 def test_times_that_do_not_ascend_are_refused():

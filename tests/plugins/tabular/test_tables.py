@@ -1,11 +1,13 @@
 """Tables: columns are learnt from the training part, rows with missing cells are read, labels and numbers come out."""
 
 import csv
+import decimal
 import json
 import random
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
@@ -292,3 +294,8 @@ def test_a_table_is_trained_the_same_way_twice_and_resumed_bit_for_bit(tmp_path)
     cut = train("cut", resume=True)
     assert (whole.folder / "model.safetensors").read_bytes() == (cut.folder / "model.safetensors").read_bytes()
     assert not torch.equal(torch.tensor(whole.metrics["loss"].value), torch.tensor(0.0))
+
+
+def test_cells_of_databases_are_numbers_and_no_time_is_an_empty_cell() -> None:
+    row = {"price": decimal.Decimal("1.5"), "none": decimal.Decimal("NaN"), "sold": pd.NaT, "n": np.int64(2)}
+    assert TableRow.accept(row).fields == {"price": 1.5, "none": None, "sold": None, "n": 2}
