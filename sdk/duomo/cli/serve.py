@@ -43,7 +43,8 @@ def _configure(ctx: click.Context, _: click.Parameter, path: Path | None) -> Pat
         kind = "a list" if is_many else "true or false" if getattr(param, "is_flag", False) else "one value"
         if kind != _kind(value):
             raise UsageProblem(
-                f"'{key}' of '{path}' must be {kind}, not {value!r:.60}", fix=f"duomo serve --help: --{key}"
+                f"'{key}' of '{path}' must be {kind}, not {value!r:.60}",
+                fix=f'{key} = ["…"]' if is_many else f"duomo serve --help: --{key}",
             )
         # As text, so that it is read as on the command line: click takes 3.7 and true for whole numbers.
         read[str(param.name)] = [*map(str, value)] if is_many else value if kind == "true or false" else str(value)
@@ -215,8 +216,13 @@ def _run(made: Starlette, address: socket.socket, given: dict[str, Any], verbose
     )
     server = DrainingServer(settings, made.state.live.drain)
     address.listen(settings.backlog)  # a reader of the address can connect at once
-    click.echo(f"http://{given['host']}:{address.getsockname()[1]}", err=True)
+    click.echo(url_of(given["host"], address), err=True)
     server.run(sockets=[address])
+
+
+def url_of(host: str, taken: socket.socket) -> str:
+    """Write the address that a browser or a client is given."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{taken.getsockname()[1]}"
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -33,7 +33,9 @@ def chat_messages(body: Mapping[str, Any]) -> list[Any]:
     """Return the messages of a request. Raises `BadInput` where there are none, or one is more than text."""
     given = body.get("messages")
     if not isinstance(given, list) or not given:
-        raise BadInput("the body has no list of 'messages'", fix='"messages": [{"role": "user", "content": "…"}]')
+        raise BadInput(
+            "'messages' is not a list of one message or more", fix='"messages": [{"role": "user", "content": "…"}]'
+        )
     return [_message(each) for each in given]
 
 

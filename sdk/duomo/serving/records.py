@@ -65,7 +65,7 @@ class AdapterRoutes:
             body = await read_request(request, self._limits)
             records = body.get("records")
             if not isinstance(records, list) or not records:
-                raise BadInput("the body has no list of 'records'", fix='{"records": [{…}, …]}')
+                raise BadInput("'records' is not a list of one record or more", fix='{"records": [{…}, …]}')
             check_names(body, ("records", "deadline_s"), '{"records": [{…}, …]}')
             self._limits.check_items(len(records))
             records = [to_record(each) for each in records]

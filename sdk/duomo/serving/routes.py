@@ -65,7 +65,7 @@ class TaskRoutes:
             check_body(body, "items", hosted.runner.meta.model)
             items = body["items"]
             if not isinstance(items, list) or not items:
-                raise BadInput("the body has no list of 'items'", fix='{"items": [{…}, …], "options": {…}}')
+                raise BadInput("'items' is not a list of one item or more", fix='{"items": [{…}, …], "options": {…}}')
             self._limits.check_items(len(items))
             with sealed():
                 options = to_options(body.get("options"))

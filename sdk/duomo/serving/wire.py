@@ -164,7 +164,7 @@ def parse_json(text: bytes | str, depth: int) -> object:
             text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
         )
     except (ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, ValueError) else "it nests too deeply"
+        what = str(error).partition("; use sys.")[0] if isinstance(error, ValueError) else "it nests too deeply"
         raise BadInput("the body is not valid JSON", why=what, fix="check it with a JSON linter") from None
     level: list[Any] = [value]
     for _ in range(depth):

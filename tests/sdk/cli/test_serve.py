@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from duomo.cli.serve import bind
+from duomo.cli.serve import bind, url_of
 from duomo.errors import UsageProblem
 
 TASK = "text-classification"
@@ -83,6 +83,8 @@ def test_a_log_that_cannot_be_written_is_found_before_the_models_are_loaded(duom
 def test_an_address_that_is_taken_or_is_not_here_is_an_error_in_words() -> None:
     with bind("127.0.0.1", 0) as taken:
         taken.listen()
+        assert url_of("127.0.0.1", taken) == f"http://127.0.0.1:{taken.getsockname()[1]}"
+        assert url_of("::1", taken) == f"http://[::1]:{taken.getsockname()[1]}"
         with pytest.raises(UsageProblem, match="cannot listen on") as error:
             bind("127.0.0.1", taken.getsockname()[1])
         assert "--port (0 picks a free one)" in error.value.fix

@@ -71,7 +71,7 @@ def test_a_file_of_settings_has_the_names_of_the_options_and_the_command_line_wi
     [
         ("most-wiat = 1", "'most-wait'"),
         ("port = [1]", "must be one value"),
-        ('tasks = "a"', "must be a list"),
+        ('tasks = "a"', 'tasks = ["…"]'),
         ("[serve]\nport = 1", "unknown setting 'serve'"),
         ("port = ", "cannot be read"),
         ('config = "other.toml"', "unknown setting 'config'"),

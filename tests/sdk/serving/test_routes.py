@@ -87,6 +87,14 @@ def test_a_wrong_body_is_answered_with_what_to_change(serve, body, status, words
 def test_a_list_has_no_other_names_either(serve):
     for body, status in (({"items": ["x"], "option": {}}, 400), ({"input": "x"}, 422), ({"items": 7}, 422)):
         assert serve().post(f"{ONE}/map", json=body).status_code == status
+    empty = serve().post(f"{ONE}/map", json={"items": []}).json()["error"]
+    assert empty["what"] == "'items' is not a list of one item or more"
+
+
+def test_a_number_of_too_many_digits_is_described_without_advice_for_a_program(serve):
+    error = serve().post(ONE, content=b'{"input": 1' + b"0" * 5000 + b"}").json()["error"]
+    assert "5001 digits" in error["why"]
+    assert "sys." not in error["why"]
 
 
 @pytest.mark.parametrize(
