@@ -144,7 +144,8 @@ def _demand_config(root: click.Context, command: str) -> None:
 
 def _with_globals(command: click.Command) -> click.Command:
     """Let a command, and those in its group, take the global options too, where it has no such option itself."""
-    command.context_class = Context
+    if command.context_class is click.Context:  # a plugin may have one of its own
+        command.context_class = Context
     taken = {name for each in command.params for name in (*each.opts, *each.secondary_opts, each.name)}
     for option in cli.params:
         free = [name for name in option.opts if name not in taken]
