@@ -1,6 +1,5 @@
 """Tiny checkpoints with random weights, and the models of the starter pack, each loaded once."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,12 +190,6 @@ def make_wordpiece() -> Callable[[], Tokenizer]:
 
 
 @pytest.fixture(scope="package")
-def stable_cache() -> Path:
-    """A cache that outlives the session, so that SmolLM2 is converted once a machine."""
-    return Path(tempfile.gettempdir()) / "duomo-tests-cache"
-
-
-@pytest.fixture(scope="package")
 def minilm() -> Callable[[str], duomo.Runner[Any]]:
     """MiniLM for a task, loaded once for all tests."""
     runners: dict[str, duomo.Runner[Any]] = {}
@@ -210,8 +203,6 @@ def minilm() -> Callable[[str], duomo.Runner[Any]]:
 
 
 @pytest.fixture(scope="module")
-def smollm(stable_cache: Path) -> duomo.Runner[Any]:
-    """SmolLM2, a gigabyte that only one file of tests wants."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DUOMO_CACHE", str(stable_cache))
-        return duomo.load("text-generation", "nlp/smollm2-135m", device="cpu")
+def smollm() -> duomo.Runner[Any]:
+    """SmolLM2, a gigabyte that only one file of tests wants; it is converted once a machine, for all files."""
+    return duomo.load("text-generation", "nlp/smollm2-135m", device="cpu")
