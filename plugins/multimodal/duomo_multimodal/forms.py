@@ -7,9 +7,10 @@ page, windows share a quarter of their tokens, and a word counts where it stands
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,9 +25,13 @@ from duomo_multimodal import parallel
 from duomo_multimodal.layout import LayoutModel, words_of
 
 if TYPE_CHECKING:
+    from transformers import BatchEncoding
+
     from duomo.tasks.vision.reading import Page
 
 OUTSIDE = "O"
+NOWHERE = [0, 0, 0, 0]
+"""The box of a token that is part of no word."""
 OVERLAP = 4
 """The share of a window, one of so many, that the next one has again."""
 
@@ -39,6 +44,8 @@ class FormReader(LayoutModel[Image, ParsedPage]):
     def configure(self, weights: WeightsRef) -> None:
         names = labels_of(self.network.config)
         self.tags = [split_tag(name, names) for name in names]
+        # That of XLM-RoBERTa, as LiLT may have it, does not.
+        self.takes_boxes = "boxes" in inspect.signature(type(self.tokenizer).__call__).parameters
 
     pipeline_split = staticmethod(parallel.page_split)
 
@@ -78,15 +85,19 @@ class FormReader(LayoutModel[Image, ParsedPage]):
 
     def _features(self, item: Image, page: Page) -> Features:
         words, boxes = words_of(page)
-        how = {"truncation": True, "max_length": self.max_tokens, "stride": self.max_tokens // OVERLAP}
-        read = self.tokenizer(words or [""], boxes=boxes or [[0] * 4], return_overflowing_tokens=True, **how)
+        how: dict[str, Any] = {"boxes": boxes or [NOWHERE]} if self.takes_boxes else {"is_split_into_words": True}
+        how |= {"truncation": True, "max_length": self.max_tokens, "stride": self.max_tokens // OVERLAP}
+        read = self.tokenizer(words or [""], return_overflowing_tokens=True, **how)
         num = len(read["input_ids"])
-        rows = [
-            {name: torch.tensor(read[name][at]) for name in ("input_ids", "attention_mask", "bbox")}
-            | {"first": firsts(read.word_ids(at)) if words else {}}
-            for at in range(num)
-        ]
+        rows = [self._row(read, at, boxes) for at in range(num)]
         return {"rows": rows, "words": words, "pixels": self.pixels(item), "windows": num}
+
+    def _row(self, read: BatchEncoding, at: int, boxes: list[list[int]]) -> Features:
+        """One window, and where the first token of each of its words is."""
+        words = read.word_ids(at) if boxes else [None] * len(read["input_ids"][at])
+        places = read["bbox"][at] if self.takes_boxes else [NOWHERE if word is None else boxes[word] for word in words]
+        row = {name: torch.tensor(read[name][at]) for name in ("input_ids", "attention_mask")}
+        return row | {"bbox": torch.tensor(places), "first": firsts(words)}
 
 
 def firsts(words: Sequence[int | None]) -> dict[int, int]:

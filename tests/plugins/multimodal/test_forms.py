@@ -20,7 +20,7 @@ from .test_extracting import Reader, page, picture
 TASK = "document-parsing"
 
 
-@pytest.fixture(scope="module", params=[tiny.layout_tagging, tiny.lilt_tagging])
+@pytest.fixture(scope="module", params=[tiny.layout_tagging, tiny.lilt_tagging, tiny.lilt_of_words])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return request.param(tmp_path_factory.mktemp("forms"))
 
@@ -60,7 +60,12 @@ def theirs(folder: Path, at: int) -> tuple[list[tuple[str, str]], float]:
     words, boxes = words_of(page(at))
     tokenizer: Any = tf.AutoTokenizer.from_pretrained(folder)
     network: Any = tf.AutoModelForTokenClassification.from_pretrained(folder).eval()
-    tokens = tokenizer(words, boxes=boxes, return_tensors="pt")
+    if isinstance(tokenizer, tf.LayoutLMv3Tokenizer):
+        tokens = tokenizer(words, boxes=boxes, return_tensors="pt")
+    else:
+        tokens = tokenizer(words, is_split_into_words=True, return_tensors="pt", return_token_type_ids=False)
+        places = [[0] * 4 if word is None else boxes[word] for word in tokens.word_ids(0)]
+        tokens["bbox"] = torch.tensor([places])
     pixels = tf.LayoutLMv3ImageProcessor.from_pretrained(folder, apply_ocr=False)(picture(at), return_tensors="pt")
     seen = {"pixel_values": pixels["pixel_values"]} if network.config.model_type == "layoutlmv3" else {}
     with torch.inference_mode():

@@ -304,6 +304,13 @@ def lilt_tagging(folder: Path) -> Path:
     return layout(folder, "TokenClassification", 64, "Lilt")
 
 
+def lilt_of_words(folder: Path) -> Path:
+    """LiLT with a tokenizer that knows nothing of places, as over XLM-RoBERTa."""
+    lilt_tagging(folder)
+    save_tokenizer(folder)
+    return folder
+
+
 def layout_lm(folder: Path) -> Path:
     """LayoutLM, which does not look at the page, with a tokenizer of words."""
     save_tokenizer(folder)
