@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from duomo.errors import BadInput, WeightsMismatch
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from duomo.pretrained import Network, Processor
 
 
-def refuse_rowless(network: Network, tokenizer: Processor) -> None:
+def refuse_rowless(network: Network, tokenizer: Processor) -> Callable[[Sequence[int]], None]:
     """Make a token that the network has no vector for bad input: it was added, and the network not resized.
 
     Elsewhere that is an IndexError, or on a GPU the end of the process. Costs nothing where every token has a vector.
@@ -19,18 +20,24 @@ def refuse_rowless(network: Network, tokenizer: Processor) -> None:
         network: of texts.
         tokenizer: of transformers.
 
+    Returns:
+        What raises `BadInput` for such a token among those of a text, before the network is run.
+
     Raises:
         WeightsMismatch: such a token stands in every text.
     """
     embedding = _table(network)
     rows = getattr(embedding, "num_embeddings", None) or len(embedding.weight)  # a quantized one has no such name
     if max([*tokenizer.added_tokens_decoder, tokenizer.vocab_size - 1]) < rows:
-        return
+        return lambda _: None
+
+    def look(ids: Sequence[int]) -> None:
+        lost = next((token for token in ids if token >= rows), None)
+        if lost is not None:
+            raise BadInput(**describe(lost, "this text holds", "leave it out of the text, or "))
 
     def check(_: object, given: tuple[Any, ...]) -> None:
-        lost = given[0][given[0] >= rows].tolist()
-        if lost:
-            raise BadInput(**describe(lost[0], "this text holds", "leave it out of the text, or "))
+        look(given[0][given[0] >= rows].tolist())
 
     def describe(token: int, where: str, fix: str) -> dict[str, str]:
         name = tokenizer.convert_ids_to_tokens(token)
@@ -47,6 +54,7 @@ def refuse_rowless(network: Network, tokenizer: Processor) -> None:
     for module in network.modules():  # an encoder and a decoder may have modules of their own for one table
         if module is embedding or (hasattr(module, "num_embeddings") and module.weight is embedding.weight):
             module.register_forward_pre_hook(check)
+    return look
 
 
 def _table(network: Network) -> Network:

@@ -118,6 +118,8 @@ class PreparedRows:
     def _read_some(self, examples: Sequence[Example]) -> Iterator[tuple[Example, tuple[Features, Any] | ItemError]]:
         try:
             features = self.model.preprocess([each.item for each in examples], self._options)
+            for row in features:
+                self.model.check_row(row)
             targets = self.model.targets([each.label for each in examples], features)
         except Exception as error:
             if len(examples) == 1:

@@ -123,6 +123,9 @@ class Trainable(Named, ABC, Generic[In]):
         """
         raise NotImplementedError(f"{type(self).__name__} has no preprocess")
 
+    def check_row(self, features: Features) -> None:
+        """Raise `BadInput` for a row that the network cannot take: it is left out. Optional."""
+
     def collate(self, features: list[Features]) -> Any:
         """Join features into one batch."""
         return stack_or_pad(features)

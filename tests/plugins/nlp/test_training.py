@@ -163,6 +163,14 @@ def test_dropout_is_that_of_the_config_inside_attention_too(checkpoint):
     torch.testing.assert_close(model.logits(batch), still)
 
 
+def test_a_row_with_a_token_without_a_vector_is_left_out(checkpoint, tmp_path):
+    base = checkpoint("bert", AutoModel, vocab_size=100)
+    rows = [{"text": f"the {word} sat", "label": word} for word in ("cat", "dog")] * 3
+    odd = {"text": "the catXYZ sat", "label": "cat", "id": "odd"}
+    fit = duomo.finetune("text-classification", [odd, *rows], model=f"dir:{base}", validation=0, out=tmp_path / "out")
+    assert [(each.id, each.what[:23]) for each in fit.rows.left_out] == [("odd", "this text holds '##X', ")]
+
+
 @pytest.mark.parametrize("train", ["head", 1, "all"])
 def test_a_checkpoint_learns_labels_and_the_folder_runs(checkpoint, tmp_path, train):
     base = checkpoint("bert", AutoModel)

@@ -6,7 +6,7 @@ and cut into blocks of one length, so that nothing is padded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -55,6 +55,8 @@ class Causal(Trainable[Prompt]):
     scratch: ClassVar[Mapping[str, Mapping[str, object]]] = dict.fromkeys(("llama", "gpt2"), SIZES)
     network: Any
     size: Size
+    look: Callable[[Sequence[int]], None] | None = None
+    """Raises for a token that the network has no vector for."""
     block = 0
     """Tokens of a row in pre-training; 0 where each text is a row."""
 
@@ -66,8 +68,10 @@ class Causal(Trainable[Prompt]):
         del labels
         network = load_network(AutoModelForCausalLM, weights, device, dtype)
         wrapper, tokenizer = load_tokenizer(weights)
-        refuse_rowless(network, wrapper)
-        return cls(network, wrapper, tokenizer, max_tokens(network, wrapper, weights))
+        look = refuse_rowless(network, wrapper)
+        model = cls(network, wrapper, tokenizer, max_tokens(network, wrapper, weights))
+        model.look = look
+        return model
 
     @classmethod
     def build(
@@ -81,6 +85,10 @@ class Causal(Trainable[Prompt]):
         model = cls(network.to(device), wrapper, wrapper.backend_tokenizer, size.block)
         model.has_new_head, model.block, model.size = True, size.block, size
         return model
+
+    def check_row(self, features: Features) -> None:
+        if self.look is not None:
+            self.look(features["ids"])
 
     def fit_statistics(self, items: Sequence[Prompt], labels: Sequence[Any]) -> None:
         """Learn the tokenizer of a network that starts from random numbers."""

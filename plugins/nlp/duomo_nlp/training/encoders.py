@@ -6,7 +6,7 @@ stays random. Dropout is that of the checkpoint's config, inside attention too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -47,6 +47,8 @@ class EncoderTrainer(Trainable[In]):
     packed = True
 
     network: Any
+    look: Callable[[Sequence[int]], None] | None = None
+    """Raises for a token that the network has no vector for."""
 
     def __init__(
         self, network: Network, wrapper: PreTrainedTokenizerBase, tokenizer: Tokenizer, labels: Sequence[str]
@@ -69,8 +71,9 @@ class EncoderTrainer(Trainable[In]):
         if cls.numbers == 1:
             network.config.problem_type = "regression"
         wrapper, tokenizer = load_tokenizer(weights)
-        refuse_rowless(network, wrapper)
+        look = refuse_rowless(network, wrapper)
         model = cls(network, wrapper, tokenizer, pretrained.labels_of(network.config) if labels else [])
+        model.look = look
         model.has_new_head, model.notes = is_new, notes
         model.cut_to(max_tokens(network, wrapper, weights))
         return model
@@ -92,6 +95,10 @@ class EncoderTrainer(Trainable[In]):
             head.insert(0, f"{prefix}.pooler")
         split = parallel.pipeline_split(self.network.config)
         return Parts(tuple(head), f"{prefix}.{split.layers}" if split else "")
+
+    def check_row(self, features: Features) -> None:
+        if self.look is not None:
+            self.look(features["ids"])
 
     def is_unknown(self, encoding: Encoding) -> bool:
         """Whether more than half of the tokens of a row, special ones not counted, are unknown to the tokenizer."""
