@@ -403,8 +403,8 @@ def test_a_token_may_be_of_any_letters(serve):
 @pytest.mark.parametrize(
     ("task", "path", "body", "words"),
     [
-        ("text-generation", "chat/completions", {"messages": 5}, "no list of 'messages'"),
-        ("text-generation", "chat/completions", {"messages": {"role": "user"}}, "no list of 'messages'"),
+        ("text-generation", "chat/completions", {"messages": 5}, "'messages' is not a list"),
+        ("text-generation", "chat/completions", {"messages": {"role": "user"}}, "'messages' is not a list"),
         ("feature-extraction", "embeddings", {"input": "a", "encoding_format": "int8"}, "encoding_format cannot be"),
     ],
 )
