@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from duomo.errors import BadOption, WeightsMismatch
+from duomo.errors import BadOption, WeightsMismatch, WeightsProblem
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
@@ -203,3 +203,15 @@ def refuse(config: GenerationConfig, table: Mapping[str, Entry], folder: object)
             why=f"its generation_config.json says {said}" + (f": {why}" if why else ""),
             fix=f"take {', '.join(names)} out of generation_config.json, and see whether the text is good enough",
         )
+
+
+def languages_written(config: GenerationConfig, folder: object) -> dict[str, int]:
+    """The languages that SeamlessM4T writes, and the token of each. Raises `WeightsProblem` where there are none."""
+    written = getattr(config, "text_decoder_lang_to_code_id", None)
+    if not isinstance(written, dict) or not written:
+        raise WeightsProblem(
+            f"'{folder}' does not say which languages it writes",
+            why="its generation_config.json has no text_decoder_lang_to_code_id",
+            fix="take generation_config.json from where the checkpoint was saved",
+        )
+    return written

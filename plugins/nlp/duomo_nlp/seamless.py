@@ -12,7 +12,7 @@ from transformers import SeamlessM4TForTextToText, SeamlessM4Tv2ForTextToText
 from transformers.generation.utils import GenerationMixin
 
 from duomo import WeightsRef
-from duomo.errors import WeightsProblem
+from duomo.generating import languages_written
 from duomo_nlp.languages import Languages, among
 from duomo_nlp.seq2seq import Translate
 
@@ -25,14 +25,7 @@ class SeamlessTranslate(Translate):
 
     def __init__(self, network: Network, tokenizer: Processor, limit: int, weights: WeightsRef) -> None:
         super().__init__(network, tokenizer, limit, weights)
-        written = getattr(network.generation_config, "text_decoder_lang_to_code_id", None)
-        if not isinstance(written, dict) or not written:
-            raise WeightsProblem(
-                f"'{weights.folder}' does not say which languages it writes",
-                why="its generation_config.json has no text_decoder_lang_to_code_id",
-                fix="take generation_config.json from where the checkpoint was saved",
-            )
-        self.languages = Codes(tokenizer, written, network)
+        self.languages = Codes(tokenizer, languages_written(network.generation_config, weights.folder), network)
 
     @classmethod
     def auto_of(cls, weights: WeightsRef) -> object:

@@ -19,8 +19,8 @@ from transformers import (
 from transformers.generation.utils import GenerationMixin
 
 from duomo import Audio, WeightsRef
-from duomo.errors import BadOption, WeightsProblem
-from duomo.generating import FROM_PIXELS, refuse
+from duomo.errors import BadOption
+from duomo.generating import FROM_PIXELS, languages_written, refuse
 from duomo.pretrained import load_network
 from duomo.tasks.languages import language_among
 from duomo.tasks.speech import SpeechRecognitionOptions, Transcript
@@ -53,13 +53,7 @@ class SeamlessRecognition(Recognizer):
         # Its own `generate` warns where the language is not told there; among the inputs, it may share a pass.
         network = load_network(type(kind.__name__, (kind,), {"generate": GenerationMixin.generate}), weights)
         refuse(network.generation_config, FROM_PIXELS, weights.folder)
-        codes = getattr(network.generation_config, "text_decoder_lang_to_code_id", None)
-        if not isinstance(codes, dict) or not codes:
-            raise WeightsProblem(
-                f"'{weights.folder}' does not say which languages it writes",
-                why="its generation_config.json has no text_decoder_lang_to_code_id",
-                fix="take generation_config.json from where the checkpoint was saved",
-            )
+        codes = languages_written(network.generation_config, weights.folder)
         extractor, tokenizer = (load_part(part, weights) for part in (AutoFeatureExtractor, AutoTokenizer))
         return cls(network.to(device, dtype), extractor, tokenizer, codes, load_vad())
 
