@@ -40,7 +40,7 @@ LARGEST = 50_000_000
 
 
 class ScreenDescriber(Captioner):
-    """Of checkpoints that are asked nothing."""
+    """Says what an image shows, by a checkpoint that is asked nothing."""
 
     looks_at = "flattened_patches"
 

@@ -40,7 +40,8 @@ def _save(folder: Path, family: str, more: dict[str, Any]) -> Path:
             if each.dim() > 1:
                 each.normal_(0, 0.9)
     said = network.generation_config
-    said.max_new_tokens, said._from_model_config = 12, False  # private: elsewhere it is made anew from the config
+    said.max_new_tokens = 12
+    said._from_model_config = False  # private: while it is True, saving makes the settings again from the config
     said.text_decoder_lang_to_code_id = {code: VOCAB.index(f"__{code}__") for code in WRITTEN}
     network.save_pretrained(folder)
     special = [f"__{code}__" for code in CODES]

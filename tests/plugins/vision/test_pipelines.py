@@ -105,7 +105,7 @@ def test_thresholds_of_boxes(make: Make, photos: list[Any], tmp_path: Path) -> N
 
 
 def test_thresholds_of_masks(photos: list[Any], tmp_path: Path) -> None:
-    """Of one map for all: for instances each thing has a map of its own, and MaskFormer's have no such thresholds."""
+    """Tried for panoptic segmentation: MaskFormer reads no such thresholds for instances."""
     folder = tiny.save(tiny.mask_former, tmp_path)
     runner = duomo.load("panoptic-segmentation", f"dir:{folder}", device="cpu")
     bare: Any = pipeline("image-segmentation", str(folder), device="cpu")
