@@ -22,13 +22,14 @@ from duomo.adapters import (
     Record,
     Score,
     Uncalibrated,
+    among_top,
     auc,
 )
 from duomo.errors import BadInput
 from duomo_finance import made_up
 from duomo_finance.applications import Row, value_of
 from duomo_finance.form import Form, screened
-from duomo_finance.metrics import among_top, average_precision
+from duomo_finance.metrics import average_precision
 from duomo_finance.plugin import FRAUD
 from duomo_finance.surprise import Surprise
 

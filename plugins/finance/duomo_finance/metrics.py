@@ -1,4 +1,4 @@
-"""How good scores are beyond what the core measures: separation, and finding the few among the many."""
+"""How good scores are beyond what the core measures: separation, and how pure the highest are."""
 
 from __future__ import annotations
 
@@ -25,13 +25,3 @@ def average_precision(score: ArrayLike, y: ArrayLike) -> float:
     ends = np.flatnonzero(np.r_[np.diff(values[order]) < 0, True])
     found = np.cumsum(events[order])[ends]
     return float((np.diff(np.r_[0, found]) * found / (ends + 1)).sum() / events.sum())
-
-
-def among_top(score: ArrayLike, y: ArrayLike, budget: int) -> tuple[float, float]:
-    """Precision and recall of the `budget` highest scores; those tied for the last places count with their mean."""
-    events, values = np.asarray(y, dtype=bool), np.asarray(score, dtype=np.float64)
-    budget = min(budget, len(values))
-    edge = np.sort(values)[-budget]
-    above, tied = values > edge, values == edge
-    hits = float(events[above].sum() + (budget - above.sum()) * events[tied].mean())
-    return hits / budget, hits / max(int(events.sum()), 1)

@@ -24,6 +24,7 @@ from duomo.adapters import (
     Score,
     Sigmoid,
     Uncalibrated,
+    among_top,
     as_probability,
     auc,
     brier,
@@ -224,17 +225,14 @@ class Churn(Adapter[Mapping[str, Any], ChurnRisk]):
         """AUC, calibration error, Brier score, and how many times the mean rate the riskiest tenth leaves."""
         y = np.array([_answer(record) for record, _ in judged])
         p = np.array([result.payload.churn_probability for _, result in judged])
-        count = max(1, len(p) // 10)
-        edge = np.sort(p)[-count]
-        above, tied = p > edge, p == edge
-        left = y[above].sum() + (count - above.sum()) * y[tied].mean()  # among equals the order of the rows is chance
+        left, _ = among_top(p, y, max(1, len(p) // 10))
         return {
             "auc": auc(p, y),
             "ece": expected_calibration_error(p, y),
             "brier": brier(p, y),
             "mean_probability": float(p.mean()),
             "observed": float(y.mean()),
-            "top_decile_lift": float(left / count / y.mean()),
+            "top_decile_lift": left / float(y.mean()),
         }
 
     @classmethod

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from duomo.adapters import among_top
 from duomo_finance.binning import MIN_ROWS_OF_NUMBER, OTHER, Bins, bin_category, bin_number
-from duomo_finance.metrics import among_top, average_precision, ks
+from duomo_finance.metrics import average_precision, ks
 
 
 @settings(max_examples=60, deadline=None)

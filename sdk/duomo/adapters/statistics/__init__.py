@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from duomo.adapters.statistics.metrics import (
         Bin as Bin,
+        among_top as among_top,
         auc as auc,
         brier as brier,
         expected_calibration_error as expected_calibration_error,
@@ -46,7 +47,7 @@ face(
         "duomo.adapters.statistics.conformal": "Conformal ConformalInterval ConformalSets conformal_quantile coverage",
         "duomo.adapters.statistics.leaks": "leak_evidence",
         "duomo.adapters.statistics.logistic": "LogisticFit expit fit_logistic logit",
-        "duomo.adapters.statistics.metrics": "Bin auc brier expected_calibration_error log_loss reliability",
+        "duomo.adapters.statistics.metrics": "Bin among_top auc brier expected_calibration_error log_loss reliability",
         "duomo.adapters.statistics.stacking": "Stack",
     },
 )

@@ -51,6 +51,19 @@ def log_loss(probabilities: Floats, labels: Floats) -> float:
     return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
 
 
+def among_top(values: Floats, labels: Floats, budget: int) -> tuple[float, float]:
+    """Precision and recall of the `budget` highest values, one or more.
+
+    Those tied for the last places count with their mean: among equals the order of the rows is chance.
+    """
+    s, y = _checked(values, labels)
+    budget = min(budget, len(s))
+    edge = np.sort(s)[-budget]
+    above, tied = s > edge, s == edge
+    hits = float(y[above].sum() + (budget - above.sum()) * y[tied].mean())
+    return hits / budget, hits / max(float(y.sum()), 1.0)
+
+
 def auc(values: Floats, labels: Floats) -> float:
     """Area under the ROC curve: how often a positive ranks above a negative, ties counted half."""
     s, y = _checked(values, labels)
