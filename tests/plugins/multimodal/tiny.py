@@ -217,7 +217,7 @@ def vilt(folder: Path) -> Path:
     return folder
 
 
-def _save(network: Any, folder: Path, **generation: Any) -> Path:
+def _save_network(network: Any, folder: Path, **generation: Any) -> None:
     torch.manual_seed(0)
     with torch.no_grad():
         for each in network.parameters():
@@ -226,6 +226,10 @@ def _save(network: Any, folder: Path, **generation: Any) -> Path:
     for name, value in generation.items():
         setattr(network.generation_config, name, value)
     network.save_pretrained(folder)
+
+
+def _save(network: Any, folder: Path, **generation: Any) -> Path:
+    _save_network(network, folder, **generation)
     tf.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     save_tokenizer(folder)
     return folder
@@ -274,14 +278,7 @@ def pix2struct(folder: Path, *, is_vqa: bool = False, **generation: Any) -> Path
     vision: Any = {"hidden_size": 32, "patch_embed_hidden_size": 768, "d_ff": 64, "d_kv": 8, "num_hidden_layers": 2}
     vision |= {"num_attention_heads": 4, "seq_len": 64, "initializer_range": 0.02}
     network = tf.Pix2StructForConditionalGeneration(tf.Pix2StructConfig(text_config=text, vision_config=vision))
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for each in network.parameters():
-            if each.dim() > 1:
-                each.normal_(0, 0.3)
-    for name, value in generation.items():
-        setattr(network.generation_config, name, value)
-    network.save_pretrained(folder)
+    _save_network(network, folder, **generation)
     save_tokenizer(folder)
     prepared: Any = tf.Pix2StructImageProcessor
     prepared(max_patches=48, is_vqa=is_vqa).save_pretrained(folder)
